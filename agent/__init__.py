@@ -1,0 +1,1 @@
+"""Where it runs: the embedded server, the local stack of server and agents, and deployment."""

@@ -1,0 +1,1 @@
+"""The local stack: the embedded server and real agents on this machine."""

@@ -1,0 +1,1 @@
+"""The stages, one module each, and the door between a stage and the world (`components.run`)."""

@@ -1,0 +1,156 @@
+"""A task family: all that the stages can't know about detection, OCR or classification.
+
+The stages are the same for every family and reach it only through `Family`. A family is named
+by the prepared dataset (`dataset.json`) and by the model package (`model.json`), so a stage
+never asks which one it has. Adding a family is one folder and one line in `_FAMILIES`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from models.reporting import Image, Reporter
+
+_FAMILIES = {
+    "detection": "models.detection.family:DETECTION",
+}
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file or annotation that was set aside, and why."""
+
+    item: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What `Family.prepare` made: a dataset folder that training never has to doubt."""
+
+    classes: Sequence[str]
+    pictures: dict[str, int]
+    """Pictures by split: train, val, test."""
+    rejected: Sequence[Rejected]
+    statistics: dict[str, Any]
+    """JSON-able figures about the data, also stored in `dataset.json`."""
+    previews: Sequence[tuple[str, Image]] = field(default_factory=tuple)
+    """Named pictures with their annotations drawn in."""
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What `Family.train` made."""
+
+    package: Path
+    """Folder of the model package with the best weights."""
+    metrics: dict[str, float]
+    """Validation figures of the best epoch."""
+    best_epoch: int
+    epochs: int
+    """Epochs done in all, those before a resume included."""
+    seconds: float
+    """Training time in all, those before a resume included."""
+    interrupted: bool = False
+    """True when a stop request (Ctrl-C) ended training early."""
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where training finds the checkpoint to go on from, and whom it tells about new ones."""
+
+    folder: Path
+    resume: Path | None
+    saved: Callable[[Path], None]
+    """Called with the file of each new last checkpoint; it may upload it before it returns."""
+    stop_requested: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of one model on one split."""
+
+    split: str
+    threshold: float
+    values: dict[str, float]
+    """Names as `mAP50`; the stage prefixes them with the split."""
+    per_class: Sequence[dict[str, Any]]
+    """One row a class, the same keys in each."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The threshold picked on validation."""
+
+    threshold: float
+    metric: str
+    value: float
+
+
+class Family(Protocol):
+    """The door between the stages and one kind of task."""
+
+    name: str
+    primary_metric: str
+    """The figure that picks the best epoch unless the options say otherwise."""
+    synthetic_options: type[BaseModel]
+    prepare_options: type[BaseModel]
+    train_options: type[BaseModel]
+    evaluate_options: type[BaseModel]
+    tune_options: type[BaseModel]
+
+    # Data: no torch.
+
+    def recognise(self, folder: Path) -> str | None:
+        """Name the annotation format of a raw folder, or None if it isn't this family's."""
+
+    def synthesize(self, options: BaseModel, folder: Path, reporter: Reporter) -> dict[str, Any]:
+        """Write a raw synthetic dataset into `folder`; the same options give the same bytes.
+
+        Returns JSON-able facts about it, such as the share that a decoder reads.
+        """
+
+    def prepare(
+        self, source: Path, target: Path, options: BaseModel, reporter: Reporter
+    ) -> Preparation:
+        """Check, split and convert the raw folder `source` into the dataset folder `target`."""
+
+    # Learning: torch from here on.
+
+    def train(
+        self, dataset: Path, options: BaseModel, checkpoints: Checkpoints, reporter: Reporter
+    ) -> TrainingOutcome:
+        """Fit a model on the dataset's train split, judged on its val split."""
+
+    def tune(self, package: Path, dataset: Path, options: BaseModel, reporter: Reporter) -> Tuning:
+        """Find the best threshold on val predictions that no threshold has cut."""
+
+    def evaluate(
+        self, package: Path, dataset: Path, split: str, options: BaseModel, reporter: Reporter
+    ) -> Evaluation:
+        """Measure the package on one split with the threshold stored in it."""
+
+
+def family(name: str) -> Family:
+    """Load a family by name.
+
+    Raises:
+        ValueError: no such family.
+    """
+    try:
+        module, attribute = _FAMILIES[name].split(":")
+    except KeyError:
+        raise ValueError(f"no task family '{name}'; there are: {', '.join(_FAMILIES)}") from None
+    found: Family = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def families() -> Sequence[str]:
+    """Names of all task families, the one tried first in front."""
+    return tuple(_FAMILIES)

@@ -1,0 +1,1 @@
+"""What runs after what: pipeline graphs, their controller, and the command line."""
