@@ -1,0 +1,66 @@
+# The developer's whole story: `make help`.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo up down test test-all check format lock bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## Make .venv with the locked packages and this checkout
+
+$(INSTALLED): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Sightline needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@command -v git >/dev/null || { echo "Sightline needs git: agents fetch the code of a stage with it."; exit 1; }
+	@echo "Installing the locked packages into $(VENV) (about 6 GB, most of it PyTorch) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: install ## Start the stack and run a whole detection pipeline on it
+	@$(BIN)/sightline up
+	@$(BIN)/sightline run configs/demo.yaml --wait
+	@echo "The stack is still up: 'make down' ends it, a second 'make demo' takes unchanged stages from cache."
+
+up: install ## Start the embedded server and the agents
+	@$(BIN)/sightline up
+
+down: install ## End what 'make up' or 'make demo' started
+	@$(BIN)/sightline down
+
+test: install ## Run the tests (under 15 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: install ## Run the long tests too: kill series, fuzzing, real trainings (under 80 minutes)
+	$(BIN)/python -m pytest --timeout 3600
+
+check: install ## Lint, format check, types, one-way imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: install ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: install ## Resolve the dependencies of pyproject.toml anew into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--upgrade --all-extras --group dev pyproject.toml -o requirements.lock
+
+bench: install ## Run the benchmarks; each prints a small table
+	@for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+clean: ## Remove the environment and the caches (not .sightline, which holds your runs)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist *.egg-info
+	find . -name __pycache__ -type d -not -path './.sightline/*' -prune -exec rm -rf {} +
