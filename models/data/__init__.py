@@ -1,0 +1,1 @@
+"""Data code that every task family shares: fetching, archives, picture checks, splits."""

@@ -1,0 +1,1 @@
+"""Detection data: formats, checks, preparation, statistics, previews. No torch here."""

@@ -1,0 +1,1 @@
+"""Synthetic detection data that teaches something real. No torch here."""

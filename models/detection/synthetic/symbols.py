@@ -1,0 +1,133 @@
+"""Real barcode symbols from zxing-cpp, and the payloads they carry.
+
+A payload belongs to exactly one split: its split is a function of its text (see
+`payload_split`), so no text of the test split can occur in training, whatever the seed or count.
+"""
+
+from __future__ import annotations
+
+import string
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import zxingcpp
+from numpy.typing import NDArray
+
+from models.detection.synthetic.options import Symbology
+
+_ALPHANUMERIC = string.ascii_uppercase + string.digits
+# Out of ten buckets of payloads; one bucket has one split.
+_BUCKETS = ("train",) * 6 + ("val",) * 2 + ("test",) * 2
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is to be known about a symbology."""
+
+    name: str
+    """Class name when there is one class per symbology."""
+    format: Any
+    """`zxingcpp.BarcodeFormat`."""
+    linear: bool
+    draw: Callable[[np.random.Generator], str]
+    """Draws a payload as the encoder takes it."""
+    quiet: int
+    """Width of the quiet zone that the standard asks for, modules."""
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """One symbol, not drawn on anything yet."""
+
+    symbology: Symbology
+    text: str
+    """What a decoder reads."""
+    modules: NDArray[np.uint8]
+    """0 for ink, 255 for paper, shape (rows, columns), no quiet zone. One row for linear ones."""
+
+    @property
+    def kind(self) -> Kind:
+        """Facts about the symbology."""
+        return KINDS[self.symbology]
+
+
+def _digits(count: int) -> Callable[[np.random.Generator], str]:
+    def draw(rng: np.random.Generator) -> str:
+        return "".join(map(str, rng.integers(0, 10, count)))
+
+    return draw
+
+
+def _letters(low: int, high: int) -> Callable[[np.random.Generator], str]:
+    def draw(rng: np.random.Generator) -> str:
+        picks = rng.integers(0, len(_ALPHANUMERIC), int(rng.integers(low, high + 1)))
+        return "".join(_ALPHANUMERIC[i] for i in picks)
+
+    return draw
+
+
+def _link(rng: np.random.Generator) -> str:
+    if rng.random() < 0.5:
+        return _letters(6, 24)(rng)
+    host = _letters(4, 8)(rng).lower()
+    return f"https://{host}.example/{_letters(4, 16)(rng).lower()}"
+
+
+_F = zxingcpp.BarcodeFormat
+KINDS: dict[Symbology, Kind] = {
+    "ean13": Kind("EAN-13", _F.EAN13, True, _digits(12), 11),
+    "ean8": Kind("EAN-8", _F.EAN8, True, _digits(7), 7),
+    "upca": Kind("UPC-A", _F.UPCA, True, _digits(11), 9),
+    "code128": Kind("Code 128", _F.Code128, True, _letters(6, 14), 10),
+    "code39": Kind("Code 39", _F.Code39, True, _letters(4, 9), 10),
+    "itf": Kind("ITF", _F.ITF, True, _digits(14), 10),
+    "qr": Kind("QR Code", _F.QRCode, False, _link, 4),
+    "datamatrix": Kind("Data Matrix", _F.DataMatrix, False, _letters(4, 24), 2),
+    "pdf417": Kind("PDF417", _F.PDF417, False, _letters(12, 40), 2),
+    "aztec": Kind("Aztec", _F.Aztec, False, _letters(6, 30), 2),
+}
+
+
+def payload_split(text: str) -> str:
+    """The one split, `train`, `val` or `test`, that may carry this payload."""
+    return _BUCKETS[zlib.crc32(text.encode()) % len(_BUCKETS)]
+
+
+def draw_symbol(rng: np.random.Generator, symbology: Symbology, split: str) -> Symbol:
+    """Make a symbol with a random payload that belongs to `split`."""
+    kind = KINDS[symbology]
+    while True:
+        barcode = zxingcpp.create_barcode(kind.draw(rng), kind.format, **_options(rng, symbology))
+        if payload_split(barcode.text) == split:
+            break
+    image = zxingcpp.write_barcode_to_image(barcode, scale=1, add_quiet_zones=False)
+    modules: NDArray[np.uint8] = np.array(image, np.uint8)
+    if kind.linear:
+        modules = modules[:1]
+    return Symbol(symbology, barcode.text, np.ascontiguousarray(modules))
+
+
+def _options(rng: np.random.Generator, symbology: Symbology) -> dict[str, Any]:
+    if symbology == "qr":
+        return {"ec_level": "LMQH"[int(rng.integers(4))]}
+    if symbology == "datamatrix":
+        # Rectangular ones exist but are rare on goods.
+        return {"force_square": bool(rng.random() < 0.85)}
+    return {}
+
+
+def read(image: NDArray[np.uint8]) -> list[tuple[str, float, float]]:
+    """Decode every symbol that zxing-cpp finds in a grey or BGR picture.
+
+    Returns:
+        Of each its text and its centre (x, y), pixels.
+    """
+    found = []
+    for barcode in zxingcpp.read_barcodes(image):
+        p = barcode.position
+        corners = (p.top_left, p.top_right, p.bottom_right, p.bottom_left)
+        found.append((barcode.text, sum(c.x for c in corners) / 4, sum(c.y for c in corners) / 4))
+    return found
