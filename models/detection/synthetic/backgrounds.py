@@ -13,6 +13,7 @@ import numpy as np
 
 from models.detection.synthetic.textures import (
     Picture,
+    Plane,
     blend,
     colour,
     fractal,
@@ -164,8 +165,8 @@ def _slats(rng: np.random.Generator, height: int, width: int) -> Picture:
     """Blinds, fences, radiators: bars of one width that run through the whole picture."""
     period = rng.uniform(10, 60)
     angle = rng.choice([0.0, np.pi / 2]) + rng.normal(0, 0.15)
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    along = (x * np.cos(angle) + y * np.sin(angle)) / np.float32(period)
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    along = x * np.float32(np.cos(angle) / period) + y * np.float32(np.sin(angle) / period)
     along += np.float32(rng.uniform(0, 0.4)) * smooth(rng, height, width, 2)
     wave = np.abs((along % 1) - 0.5) * 2
     share, soft = rng.uniform(0.25, 0.75), rng.uniform(3, 12)
@@ -193,7 +194,7 @@ def _tiles(rng: np.random.Generator, height: int, width: int) -> Picture:
 
 
 def _fabric(rng: np.random.Generator, height: int, width: int) -> Picture:
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     drift = 4 * smooth(rng, height, width, 3)
     weave = np.sin(x / np.float32(rng.uniform(0.6, 4)) + drift)
     weave = weave * np.sin(y / np.float32(rng.uniform(0.6, 4)) + drift)
@@ -205,9 +206,10 @@ def _fabric(rng: np.random.Generator, height: int, width: int) -> Picture:
 def _wood(rng: np.random.Generator, height: int, width: int) -> Picture:
     base = colour(rng, (6, 18), (0.3, 0.7), (0.35, 0.8))
     grain = stretched(rng, height, width, height // 3, width // 80)
-    rings = smooth(rng, height, width, 3) * 12 + 0.6 * stretched(rng, height, width, height // 8, 3)
-    plane = 0.45 * grain + 0.55 * (0.5 + 0.5 * np.sin(rings))
-    picture = blend(plane, 0.7 * base, np.minimum(1.1 * base, 255))
+    rings = smooth(rng, height, width, 3) * 12
+    rings += 0.6 * stretched(rng, height, width, height // 8, 3)
+    wave: Plane = np.sin(rings)
+    picture = blend(0.45 * grain + 0.275 * (1 + wave), 0.7 * base, np.minimum(1.1 * base, 255))
     board = int(rng.integers(50, 200))
     for y in range(int(rng.integers(0, board)), height, board):
         picture[y : y + 2] = (0.3 * base).astype(np.uint8)
@@ -286,7 +288,8 @@ def _foliage(rng: np.random.Generator, height: int, width: int) -> Picture:
         tint = rgb(colour(rng, hue, (0.2, 0.8), (0.2, 0.95)))
         cv2.ellipse(layer, centre, axes, float(rng.uniform(0, 180)), 0, 360, tint, -1, cv2.LINE_AA)
     mixed = cv2.addWeighted(picture, 0.35, layer, 0.65, 0)
-    return cv2.blur(mixed, (int(rng.integers(1, 9)),) * 2)
+    soft: Picture = cv2.blur(mixed, (int(rng.integers(1, 9)),) * 2)
+    return soft
 
 
 SEEN: dict[str, Painter] = {

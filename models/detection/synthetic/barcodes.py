@@ -16,8 +16,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from models.detection.synthetic.options import BarcodeOptions
-from models.detection.synthetic.scenes import Scene, make_scene
+from models.detection.synthetic.scenes import Placed, Scene, make_scene
 from models.detection.synthetic.symbols import KINDS, read
+from models.detection.synthetic.textures import Picture
 from models.reporting import Reporter
 
 SPLITS = ("train", "val", "test")
@@ -47,8 +48,8 @@ def synthesize(options: BaseModel, folder: Path, reporter: Reporter) -> dict[str
 
     A box is the tight axis-aligned frame of the symbol as it lies in the picture, without its
     quiet zone and without the digits printed under it; `segmentation` holds the outline itself.
-    Each annotation names its `symbology` and `payload` and whether zxing-cpp still reads it
-    (`read`).
+    Each annotation names its `symbology` and `payload` and whether zxing-cpp still reads it,
+    from the whole picture or from an upright cut-out (`read`).
 
     Args:
         options: `BarcodeOptions`; the same ones give the same bytes.
@@ -59,7 +60,8 @@ def synthesize(options: BaseModel, folder: Path, reporter: Reporter) -> dict[str
         Numbers of pictures, symbols and empty pictures by split, and the share of symbols that
         are read, in all and by class.
     """
-    assert isinstance(options, BarcodeOptions)
+    if not isinstance(options, BarcodeOptions):
+        raise TypeError(f"expected BarcodeOptions, got {type(options).__name__}")
     facts: dict[str, Any] = {"pictures": {}, "empty": {}, "symbols": {}, "read": {}}
     total = options.train + options.val + options.test
     done = 0
@@ -92,7 +94,7 @@ def _write_split(options: BarcodeOptions, split: str, folder: Path) -> Iterator[
         _, coded = cv2.imencode(".jpg", scene.picture, [cv2.IMWRITE_JPEG_QUALITY, options.quality])
         file.write_bytes(coded.tobytes())
         height, width = scene.picture.shape[:2]
-        readable = _read(scene)
+        readable = _read(options, scene)
         # The picture isn't needed any more; a big set wouldn't fit into memory.
         scene.picture = scene.picture[:0]
         return _Written(file.name, scene, (width, height), readable)
@@ -107,19 +109,31 @@ def _write_split(options: BarcodeOptions, split: str, folder: Path) -> Iterator[
         cv2.setNumThreads(threads)
 
 
-def _read(scene: Scene) -> tuple[bool, ...]:
-    """Which symbols a decoder reads from the whole picture."""
-    found = read(cv2.cvtColor(scene.picture, cv2.COLOR_BGR2GRAY))
-    readable = []
-    for placed in scene.placed:
-        x0, y0, x1, y1 = placed.box
-        readable.append(
-            any(
-                text == placed.symbol.text and x0 <= x <= x1 and y0 <= y <= y1
-                for text, x, y in found
-            )
-        )
-    return tuple(readable)
+def _read(options: BarcodeOptions, scene: Scene) -> tuple[bool, ...]:
+    """Which symbols a decoder reads from the whole picture or from an upright cut-out."""
+    if not scene.placed:
+        return ()
+    grey = cv2.cvtColor(scene.picture, cv2.COLOR_BGR2GRAY)
+    whole = read(grey, options.symbologies)
+    return tuple(
+        placed.symbol.text in whole
+        or placed.symbol.text in read(_upright(grey, placed), [placed.symbol.symbology])
+        for placed in scene.placed
+    )
+
+
+def _upright(grey: Picture, placed: Placed) -> Picture:
+    """Cut a symbol out, straightened, with room for its quiet zone."""
+    corners = placed.corners
+    sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
+    width, height = float(sides[0] + sides[2]) / 2, float(sides[1] + sides[3]) / 2
+    room = 0.15 * max(width, height)
+    x0, y0, x1, y1 = room, room, room + width, room + height
+    straight = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, straight)
+    size = (round(x1 + room), round(y1 + room))
+    cut: Picture = cv2.warpPerspective(grey, matrix, size, flags=cv2.INTER_CUBIC)
+    return cut
 
 
 def _class_of(options: BarcodeOptions, symbology: str) -> str:
@@ -131,7 +145,8 @@ def _class_of(options: BarcodeOptions, symbology: str) -> str:
 
 def _labels(options: BarcodeOptions, split: str, written: list[_Written]) -> dict[str, Any]:
     names = class_names(options)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for index, picture in enumerate(written, 1):
         width, height = picture.size
         images.append(

@@ -17,21 +17,22 @@ def shoot(rng: np.random.Generator, picture: Picture, difficulty: float) -> Pict
         difficulty: How bad it may get, 0 to 1.
     """
     picture = _blur(rng, picture, difficulty)
-    image = picture.astype(np.float32)
-    image *= _light(rng, *picture.shape[:2], difficulty)[..., None]
-    cast = 1 + 0.12 * (rng.random(3, dtype=np.float32) * 2 - 1)
+    light = _light(rng, picture.shape[0], picture.shape[1], difficulty)
+    cast = 1 + 0.12 * (rng.random(3) * 2 - 1)
     # Contrast and brightness after exposure; low contrast looks like haze on the lens.
-    contrast = np.float32(1 - 0.6 * difficulty * rng.beta(1, 2))
-    image *= cast * contrast
-    image += np.float32((1 - contrast) * rng.uniform(60, 170))
-    level = np.float32(1 + 14 * difficulty * rng.beta(1.2, 3))
-    image += level * normal(rng, picture.shape)
-    shot = np.clip(image, 0, 255).astype(np.uint8)
+    contrast = 1 - 0.6 * difficulty * rng.beta(1, 2)
+    haze = (1 - contrast) * rng.uniform(60, 170)
+    gain = cv2.merge([light * np.float32(c * contrast) for c in cast])
+    level = 1 + 14 * difficulty * rng.beta(1.2, 3)
+    noise = normal(rng, picture.shape)
+    image = cv2.multiply(picture, gain, dtype=cv2.CV_32F)
+    image = cv2.scaleAdd(noise, float(level), image)
+    shot: Picture = cv2.add(image, (haze, haze, haze, 0), dtype=cv2.CV_8U)
     if rng.random() < 0.5 * difficulty + 0.1:
         quality = int(rng.integers(round(85 - 70 * difficulty), 91))
-        shot = cv2.imdecode(
-            cv2.imencode(".jpg", shot, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
-        )
+        _, coded = cv2.imencode(".jpg", shot, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        damaged: Picture = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        return damaged
     return shot
 
 
@@ -39,25 +40,29 @@ def _blur(rng: np.random.Generator, picture: Picture, difficulty: float) -> Pict
     """Defocus (a disc), motion (a line), or the softness every lens has."""
     scale = picture.shape[1] / 640
     choice = rng.random()
+    blurred: Picture
     if choice < 0.35 * (0.5 + difficulty):
         radius = scale * (0.6 + 3.4 * difficulty * rng.beta(1.2, 2.5))
-        return cv2.filter2D(picture, -1, _disc(radius))
-    if choice < 0.6 * (0.5 + difficulty):
+        blurred = cv2.filter2D(picture, -1, _disc(radius))
+    elif choice < 0.6 * (0.5 + difficulty):
         length = scale * (1.5 + 14 * difficulty * rng.beta(1.2, 2.5))
-        return cv2.filter2D(picture, -1, _line(length, rng.uniform(0, np.pi)))
-    return cv2.GaussianBlur(picture, (0, 0), scale * rng.uniform(0.3, 0.7))
+        blurred = cv2.filter2D(picture, -1, _line(length, rng.uniform(0, np.pi)))
+    else:
+        blurred = cv2.GaussianBlur(picture, (0, 0), scale * rng.uniform(0.3, 0.7))
+    return blurred
 
 
 def _disc(radius: float) -> Plane:
     reach = int(np.ceil(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
-    kernel = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
-    return kernel / kernel.sum()
+    kernel: Plane = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
+    kernel /= kernel.sum()
+    return kernel
 
 
 def _line(length: float, angle: float) -> Plane:
     reach = int(np.ceil(length / 2))
-    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    kernel: Plane = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
     # Samples spread by bilinear weights: an anti-aliased line.
     for t in np.linspace(-length / 2, length / 2, 4 * reach + 1):
         x, y = reach + t * np.cos(angle), reach + t * np.sin(angle)
@@ -67,7 +72,8 @@ def _line(length: float, angle: float) -> Plane:
                 weight = (1 - abs(x - x0 - dx)) * (1 - abs(y - y0 - dy))
                 if 0 <= y0 + dy <= 2 * reach and 0 <= x0 + dx <= 2 * reach:
                     kernel[y0 + dy, x0 + dx] += weight
-    return kernel / kernel.sum()
+    kernel /= kernel.sum()
+    return kernel
 
 
 def _light(rng: np.random.Generator, height: int, width: int, difficulty: float) -> Plane:

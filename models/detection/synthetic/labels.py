@@ -74,7 +74,7 @@ def _symbol_cover(rng: np.random.Generator, symbol: Symbol, length: int) -> Plan
         cover = np.repeat(line, height, axis=0)
     else:
         cover = cv2.resize(sharp, (width, height), interpolation=cv2.INTER_AREA)
-    return cover.astype(np.float32) / 255
+    return cover.astype(np.float32) / np.float32(255)
 
 
 def _wear(rng: np.random.Generator, cover: Plane, difficulty: float) -> Plane:

@@ -41,7 +41,7 @@ class BarcodeOptions(BaseModel):
     PDF417 included). `symbology`: one class for each of `symbologies`."""
     symbologies: tuple[Symbology, ...] = ("ean13", "code128", "qr", "datamatrix")
     """Symbologies to draw from, each as likely as the others."""
-    sizes: tuple[tuple[Side, Side], ...] = ((640, 480), (480, 640), (800, 600), (512, 512))
+    sizes: tuple[tuple[Side, Side], ...] = ((640, 480), (480, 640), (800, 600), (640, 640))
     """Picture sizes, (width, height) in pixels, each as likely as the others; 160 to 4096."""
     symbols: int = Field(default=6, ge=1, le=20)
     """Most symbols in a picture; few are likelier than many."""

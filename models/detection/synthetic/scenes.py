@@ -13,7 +13,7 @@ from models.detection.synthetic.backgrounds import families
 from models.detection.synthetic.labels import Label, Points, clutter_label, symbol_label
 from models.detection.synthetic.options import BarcodeOptions
 from models.detection.synthetic.symbols import Symbol, draw_symbol
-from models.detection.synthetic.textures import Picture
+from models.detection.synthetic.textures import Picture, shade
 
 _SPLITS = {"train": 0, "val": 1, "test": 2}
 _CELL = 4
@@ -89,7 +89,9 @@ def _add_symbol(
     symbol = draw_symbol(rng, symbology, split)
     width = scene.picture.shape[1]
     low, high = np.log(options.smallest), np.log(options.largest)
-    length = width * float(np.exp(low + (high - low) * rng.beta(1.6, 1.3)))
+    # Bars are printed longer than cells: they hold less.
+    share = rng.beta(2.2, 1.1) if symbol.kind.linear else rng.beta(1.5, 1.5)
+    length = width * float(np.exp(low + (high - low) * share))
     for _ in range(4):
         label = symbol_label(rng, symbol, max(8, round(length)), options.difficulty)
         corners = _place(rng, scene, taken, label, length, options.difficulty)
@@ -137,7 +139,8 @@ def _homography(
 
 
 def _project(homography: NDArray[np.float64], points: Points) -> Points:
-    return cv2.perspectiveTransform(points[None], homography)[0]
+    seen: Points = cv2.perspectiveTransform(points[None], homography)[0]
+    return seen
 
 
 def _place(
@@ -216,9 +219,9 @@ def _paint(
     shifted = quad - np.array([x0 + 0.5, y0 + 0.5], np.float32)
     cv2.fillConvexPoly(mask, np.round(shifted * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
     area = picture[y0:y1, x0:x1]
-    offset = np.float32([[1, 0, spread * 0.7], [0, 1, spread * 0.7]])
+    offset = np.array([[1, 0, spread * 0.7], [0, 1, spread * 0.7]], np.float32)
     shadow = cv2.blur(cv2.warpAffine(mask, offset, size), (2 * spread + 1,) * 2)
-    dark = 1 - np.float32(rng.uniform(0.1, 0.6) / 255) * shadow.astype(np.float32)
-    cover = mask.astype(np.float32)[..., None] / 255
-    base = area * dark[..., None]
-    area[:] = (base + cover * (warped - base)).astype(np.uint8)
+    light = 1 - np.float32(rng.uniform(0.1, 0.6) / 255) * shadow.astype(np.float32)
+    cover = mask.astype(np.float32) / 255
+    shaded = shade(area, light)
+    area[:] = cv2.blendLinear(warped, shaded, cover, 1 - cover)

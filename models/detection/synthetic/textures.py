@@ -27,13 +27,15 @@ def smooth(rng: np.random.Generator, height: int, width: int, cells: float) -> P
     rows = max(2, round(cells * height / longer) + 1)
     columns = max(2, round(cells * width / longer) + 1)
     grid = rng.random((rows, columns), dtype=np.float32)
-    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    plane: Plane = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    return plane
 
 
 def stretched(rng: np.random.Generator, height: int, width: int, rows: int, columns: int) -> Plane:
     """Noise in 0..1 with `rows` by `columns` cells: grain of wood, brushed metal, fibres."""
     grid = rng.random((max(2, rows), max(2, columns)), dtype=np.float32)
-    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
+    plane: Plane = cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR)
+    return plane
 
 
 def fractal(rng: np.random.Generator, height: int, width: int, cells: float, octaves: int) -> Plane:
@@ -48,16 +50,23 @@ def fractal(rng: np.random.Generator, height: int, width: int, cells: float, oct
 
 
 @functools.cache
-def _normal_table() -> NDArray[np.int8]:
-    """Byte to standard normal, in 1/32: a table beats drawing normals by a factor of ten."""
+def _normal_table() -> Plane:
+    """Byte to standard normal: a table beats drawing normals by a factor of ten."""
     levels = [NormalDist().inv_cdf((i + 0.5) / 256) for i in range(256)]
-    return np.round(np.array(levels) * 32).astype(np.int8)
+    return np.array(levels, np.float32)
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Plane:
     """Standard normal noise (256 levels)."""
     raw = np.frombuffer(rng.bytes(int(np.prod(shape))), np.uint8).reshape(shape)
-    return _normal_table()[raw].astype(np.float32) / np.float32(32)
+    noise: Plane = cv2.LUT(raw, _normal_table())
+    return noise
+
+
+def _low(rng: np.random.Generator, low: float, high: float) -> float:
+    """A number from the range, the lower the likelier: few things are vivid."""
+    share: float = rng.random() ** 1.8
+    return low + (high - low) * share
 
 
 def colour(
@@ -68,21 +77,26 @@ def colour(
 ) -> Plane:
     """A random BGR colour, 0..255, from ranges in HSV (hue in degrees / 2)."""
     hsv = np.array(
-        [[[rng.uniform(*hue) % 180, 255 * rng.uniform(*saturation), 255 * rng.uniform(*value)]]],
+        [[[rng.uniform(*hue) % 180, 255 * _low(rng, *saturation), 255 * rng.uniform(*value)]]],
         np.uint8,
     )
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0].astype(np.float32)
+    bgr: Picture = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+    found: Plane = bgr[0, 0].astype(np.float32)
+    return found
 
 
 def blend(plane: Plane, low: Plane, high: Plane) -> Picture:
-    """Map 0..1 to the line between two colours."""
-    weight = np.clip(plane, 0, 1)[..., None]
-    return (low + weight * (high - low)).astype(np.uint8)
+    """Map 0..1 to the line between two colours, in 256 steps."""
+    ramp = low + np.linspace(0, 1, 256, dtype=np.float32)[:, None] * (high - low)
+    steps = (np.clip(plane, 0, 1) * 255).astype(np.uint8)
+    picture: Picture = cv2.applyColorMap(steps, ramp.astype(np.uint8)[:, None])
+    return picture
 
 
 def shade(picture: Picture, plane: Plane) -> Picture:
     """Multiply a picture by a plane (1 leaves it as it is)."""
-    return np.clip(picture * plane[..., None], 0, 255).astype(np.uint8)
+    shaded: Picture = cv2.multiply(picture, cv2.merge([plane] * 3), dtype=cv2.CV_8U)
+    return shaded
 
 
 def rgb(colour: Plane) -> tuple[float, float, float]:
@@ -134,7 +148,7 @@ def write_line(
         The width it took, pixels.
     """
     strip = printed(text, bold)
-    width = max(1, round(strip.shape[1] * height / _WORD_HEIGHT))
+    width: int = max(1, round(strip.shape[1] * height / _WORD_HEIGHT))
     strip = cv2.resize(strip, (width, max(1, height)), interpolation=cv2.INTER_AREA)
     x0, y0 = max(x, 0), max(y, 0)
     x1, y1 = min(x + width, picture.shape[1]), min(y + height, picture.shape[0])
