@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import secrets
 from dataclasses import dataclass
@@ -28,9 +29,18 @@ def load_or_make_credentials(home: StackHome) -> Credentials:
         made = {
             "access_key": secrets.token_hex(10).upper(),
             "secret_key": secrets.token_urlsafe(36),
+            "user": _user_name(),
         }
         write_private(home.credentials, json.dumps(made, indent=1) + "\n")
     return load_credentials(home)
+
+
+def _user_name() -> str:
+    """The login name, under which the server's user appears."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user id without a name
+        return "sightline"
 
 
 def load_credentials(home: StackHome) -> Credentials:

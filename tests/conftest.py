@@ -1,0 +1,126 @@
+"""Fixtures for the whole tree.
+
+`stack` is a real local stack: the embedded server and real agents for `cpu`, `gpu` and
+`services`, in a temporary folder, on a free port, brought up once a session by the first test
+that asks for it (about 4 s) and torn down at the end, also after Ctrl-C or a kill of pytest.
+Mark tests that use it with `@pytest.mark.stack`.
+
+    @pytest.mark.stack
+    def test_it(stack: LocalStack) -> None:
+        task = stack.api().call("tasks.create", name="x", type="training", project=...)
+        subprocess.run([sys.executable, "-m", "components.train"], env=stack.environment())
+
+`stack.environment()` is for subprocesses: CLEARML_CONFIG_FILE of the stack, HOME in a temporary
+folder, no other ClearML setting. `on_stack` sets the same in this process for one test; the SDK
+reads its configuration once, when `clearml` is first imported, so that must not have happened
+with another server.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agent.stack.api import Api
+from agent.stack.credentials import load_credentials
+from agent.stack.home import StackHome
+from agent.stack.starting import up
+
+_WATCH = """
+import shutil, sys
+sys.stdin.readline()  # a line when the tests are done, the end of the file if they were killed
+from agent.stack.ending import down
+down(home=sys.argv[1])
+shutil.rmtree(sys.argv[2], ignore_errors=True)
+"""
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A running stack.
+
+    Attributes:
+        home: Its state folder.
+        url: Base URL of its server.
+        conf: The `clearml.conf` for scripts.
+        user_home: An empty folder to serve as HOME.
+    """
+
+    home: StackHome
+    url: str
+    conf: Path
+    user_home: Path
+
+    def api(self) -> Api:
+        """A session with the server: `api().call("tasks.get_all", ...)`."""
+        return Api(self.url, load_credentials(self.home))
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment for a subprocess that uses this stack."""
+        return clean_environment() | {
+            "HOME": str(self.user_home),
+            "SIGHTLINE_HOME": str(self.home.root),
+            "CLEARML_CONFIG_FILE": str(self.conf),
+            **more,
+        }
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without ClearML's and our own variables."""
+    prefixes = ("CLEARML_", "TRAINS_", "SIGHTLINE_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[LocalStack]:
+    """A running local stack, shared by the tests of a session; see the module's docstring."""
+    # Not pytest's own folder: its long name would make the paths of sockets too long.
+    folder = Path(tempfile.mkdtemp(prefix="sl-"))
+    root, user_home = folder / "s", folder / "home"
+    user_home.mkdir()
+    watch = subprocess.Popen(
+        [sys.executable, "-c", _WATCH, str(root), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for pytest
+    )
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            isolate(patch, user_home)
+            report = up(home=root, port=free_port())
+        yield LocalStack(StackHome(root), report.url, report.conf, user_home)
+    finally:
+        watch.communicate(b"\n", timeout=60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def on_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> LocalStack:
+    """The stack, with this process's environment pointing to it for one test."""
+    isolate(monkeypatch, stack.user_home)
+    monkeypatch.setenv("SIGHTLINE_HOME", str(stack.home.root))
+    monkeypatch.setenv("CLEARML_CONFIG_FILE", str(stack.conf))
+    return stack
+
+
+def isolate(patch: pytest.MonkeyPatch, user_home: Path) -> None:
+    """Take the user's own ClearML and git settings out of this process's environment."""
+    for name in set(os.environ) - set(clean_environment()):
+        patch.delenv(name)
+    patch.setenv("HOME", str(user_home))
