@@ -1,0 +1,32 @@
+"""The stages by name. Nothing heavy is imported until a stage is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from components.stage import Stage
+
+STAGES = {
+    "ingest": "components.ingest",
+    "prepare": "components.prepare",
+    "train": "components.train",
+    "tune": "components.tune",
+    "evaluate": "components.evaluate",
+    "export": "components.export",
+    "publish": "components.publish",
+}
+"""Name to module, in the order in which a pipeline runs them."""
+
+
+def stage(name: str) -> Stage[Any, Any]:
+    """Load a stage by name.
+
+    Raises:
+        ValueError: no such stage.
+    """
+    if name not in STAGES:
+        raise ValueError(f"no stage '{name}'; there are: {', '.join(STAGES)}")
+    found: Stage[Any, Any] = importlib.import_module(STAGES[name]).STAGE
+    return found

@@ -1,0 +1,70 @@
+"""Checkpoints as two artifacts in turn, so that a kill during an upload costs only the new one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from components.run.trees import file_hash
+
+NAMES = ("checkpoint_a", "checkpoint_b")
+
+
+class Checkpoints:
+    """The checkpoints of one task.
+
+    An artifact's metadata holds the number of the save and the file's SHA-256; the newest one
+    whose file still has that hash is the one to resume from.
+    """
+
+    def __init__(self, task: Any, seconds: float = 20.0) -> None:
+        """Upload at most every `seconds`, and not for more than a tenth of the time."""
+        self._task = task
+        self._seconds = seconds
+        self._number = max((number for number, _ in self._entries()), default=0)
+        self._next_upload = 0.0
+
+    def _entries(self) -> list[tuple[int, Any]]:
+        artifacts = self._task.artifacts
+        entries = [artifacts[name] for name in NAMES if name in artifacts]
+        return [(int((entry.metadata or {}).get("number", 0)), entry) for entry in entries]
+
+    def restore(self) -> Path | None:
+        """Download the newest whole checkpoint, or return None."""
+        for number, entry in sorted(self._entries(), key=lambda item: -item[0]):
+            # A later upload of the same name may lie in the cache under the same URL.
+            found = entry.get_local_copy(raise_on_error=False, force_download=True)
+            if found and file_hash(Path(found)) == (entry.metadata or {}).get("sha256"):
+                self._number = max(self._number, number)
+                return Path(found)
+        return None
+
+    def save(self, path: Path, now: bool = False) -> bool:
+        """Upload a checkpoint file unless the last upload was a moment ago.
+
+        Returns:
+            Whether it was uploaded.
+        """
+        start = time.monotonic()
+        if start < self._next_upload and not now:
+            return False
+        number = self._number + 1
+        uploaded = self._task.upload_artifact(
+            NAMES[number % 2],
+            artifact_object=str(path),
+            metadata={"number": str(number), "sha256": file_hash(path)},
+            wait_on_upload=True,
+            retries=3,
+        )
+        took = time.monotonic() - start
+        self._next_upload = time.monotonic() + max(self._seconds, 9 * took)
+        if uploaded:
+            self._number = number
+        return bool(uploaded)
+
+    def drop(self) -> None:
+        """Remove the checkpoints from the task: its result is whole, nobody resumes it."""
+        there = [name for name in NAMES if name in self._task.artifacts]
+        if there:
+            self._task.delete_artifacts(there, raise_on_errors=False, delete_from_storage=True)

@@ -1,0 +1,155 @@
+"""What a run gives to a stage, whatever keeps its records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from models.reporting import Image, Reporter
+
+
+class SupersededError(Exception):
+    """Another attempt has taken over this task: this one must end without writing anything."""
+
+
+@dataclass(frozen=True)
+class DatasetRef:
+    """A saved dataset version."""
+
+    id: str
+    """What a later stage takes as its `dataset` option."""
+    project: str
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class DatasetCopy:
+    """A dataset version that lies on this disk. Nobody may write to its folder."""
+
+    folder: Path
+    id: str
+    """Id of the version; the path itself for a folder that is no saved version."""
+    name: str
+    version: str
+    """Empty for a folder that is no saved version."""
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A saved model package."""
+
+    id: str
+    """What a later stage takes as its `model` option."""
+    url: str
+
+
+@dataclass(frozen=True)
+class ModelCopy:
+    """A model package that lies on this disk, unpacked. Nobody may write to its folder."""
+
+    folder: Path
+    id: str
+
+
+class Run(Reporter, Protocol):
+    """Inputs in; scalars, pictures, plots, artifacts, datasets and models out.
+
+    A run may be killed at any moment and started again with the same outputs in the end, once
+    each: `save_dataset` and `save_model` return what an earlier attempt has finished.
+    """
+
+    @property
+    def folder(self) -> Path:
+        """Scratch folder of this run; not kept for others to find."""
+
+    @property
+    def id(self) -> str:
+        """Id of the task; the folder's path when there is none."""
+
+    @property
+    def commit(self) -> str:
+        """Git commit of the running code; empty when unknown."""
+
+    @property
+    def project(self) -> str:
+        """Project of the run, where its datasets and models go unless told otherwise."""
+
+    def dataset(self, reference: str, keep: bool = True) -> DatasetCopy:
+        """Fetch a dataset version.
+
+        Args:
+            reference: an id, `project/name`, `project/name@version`, `project/name@latest`,
+                a name alone, or a folder on this disk.
+            keep: leave the local copy in the cache after the run.
+
+        Raises:
+            ValueError: there is no such dataset.
+        """
+
+    def model(self, reference: str) -> ModelCopy:
+        """Fetch a model package by id, by name, or from a folder or zip on this disk.
+
+        Raises:
+            ValueError: there is no such model.
+        """
+
+    def save_dataset(
+        self,
+        folder: Path,
+        *,
+        project: str,
+        name: str,
+        version: str | None = None,
+        parents: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        previews: Sequence[tuple[str, Image]] = (),
+        statistics: Mapping[str, Any] | None = None,
+    ) -> DatasetRef:
+        """Save a folder as a dataset version; without `version` the next free one."""
+
+    def save_model(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        tags: Sequence[str] = (),
+        labels: Mapping[str, int] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        comment: str = "",
+        project: str | None = None,
+        publish: bool = False,
+    ) -> ModelRef:
+        """Save a model package folder.
+
+        Args:
+            folder: the package.
+            name: also what makes a second save of the same run the same model.
+            tags: for people and for queries.
+            labels: class index by class name.
+            metadata: figures and facts shown beside the model.
+            comment: markdown for people, such as a model card.
+            project: where the model is listed; the run's project unless given.
+            publish: make it read-only and final.
+        """
+
+    def artifact(self, name: str, content: Any) -> str:
+        """Keep a file, a folder (`Path`) or JSON-able content; returns its URL or path."""
+
+    def checkpoint(self) -> Path | None:
+        """Fetch the newest whole checkpoint that an earlier attempt of this run has saved."""
+
+    def save_checkpoint(self, path: Path) -> None:
+        """Keep a checkpoint file where the next attempt finds it; may skip some when frequent.
+
+        Raises:
+            SupersededError: another attempt runs this task now.
+        """
+
+    def stop_requested(self) -> bool:
+        """Tell whether someone asked the run to end early and keep what it has.
+
+        From the first call on, a Ctrl-C is such a request; a second Ctrl-C ends at once.
+        """

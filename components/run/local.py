@@ -1,0 +1,207 @@
+"""A run without a server: everything lies in one folder, in formats that any tool reads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.run.door import DatasetCopy, DatasetRef, ModelCopy, ModelRef
+from components.run.local_store import LocalStore
+from components.run.progress import Progress
+from components.run.records import (
+    file_name,
+    plain,
+    write_figure,
+    write_image,
+    write_json,
+    write_table,
+)
+from components.run.stop import StopRequest
+from models.reporting import Image
+
+
+class LocalRun:
+    """Keeps a stage's records below `folder`.
+
+    ```
+    folder/datasets/<project>/<name>/<version>/   shared by all stages that run into this folder
+    folder/models/<name>/
+    folder/<stage>/config.json result.json log.txt scalars.jsonl values.json
+                   images/ plots/ tables/ artifacts/ checkpoints/ scratch/
+    ```
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        stage: str = "run",
+        *,
+        project: str = "Sightline",
+        commit: str = "",
+        quiet: bool = False,
+    ) -> None:
+        """Open or make the folder; `quiet` keeps log lines off standard output."""
+        self.root = Path(folder).absolute()
+        self.home = self.root / stage
+        self.project = project
+        self.commit = commit
+        self.folder = self.home / "scratch"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._store = LocalStore(self.root, project)
+        self._quiet = quiet
+        self._values: dict[str, float] = {}
+        self._stop = StopRequest()
+        self.progress = Progress(self.log)
+
+    @property
+    def id(self) -> str:
+        """The folder of this stage."""
+        return str(self.home)
+
+    def begin(self, options: Mapping[str, str]) -> None:
+        """Start, or go on if an unfinished run with the same options lies here."""
+        said = self.home / "config.json"
+        same = said.is_file() and json.loads(said.read_text(encoding="utf-8")) == dict(options)
+        if not same or (self.home / "result.json").is_file():
+            shutil.rmtree(self.home)
+            self.folder.mkdir(parents=True)
+        write_json(dict(options), said)
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Keep the result and drop the scratch folder and the checkpoints."""
+        write_json(json.loads(json.dumps(dict(result), default=plain)), self.home / "result.json")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.home / "checkpoints", ignore_errors=True)
+        self._stop.forget()
+
+    def scalar(self, title: str, series: str, value: float, step: int) -> None:
+        """Append one point to `scalars.jsonl`."""
+        self._append("scalars.jsonl", [title, series, step, float(value)])
+
+    def _append(self, name: str, content: Any) -> None:
+        with (self.home / name).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(content, ensure_ascii=False) + "\n")
+
+    def value(self, name: str, value: float) -> None:
+        """Keep a single value in `values.json`."""
+        self._values[name] = float(value)
+        write_json(self._values, self.home / "values.json")
+
+    def image(self, title: str, series: str, image: Image, step: int) -> None:
+        """Write `images/<title>/<series>_<step>.jpg`."""
+        name = f"{file_name(series)}_{step:06d}.jpg"
+        write_image(image, self.home / "images" / file_name(title) / name)
+
+    def figure(self, title: str, series: str, figure: Any, step: int = 0) -> None:
+        """Write `plots/<title>_<series>.html` and `.json`."""
+        write_figure(figure, self.home / "plots" / self._plot_name(title, series, step))
+
+    def table(
+        self,
+        title: str,
+        series: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        step: int = 0,
+    ) -> None:
+        """Write `tables/<title>_<series>.csv`."""
+        name = self._plot_name(title, series, step) + ".csv"
+        write_table(columns, rows, self.home / "tables" / name)
+
+    @staticmethod
+    def _plot_name(title: str, series: str, step: int) -> str:
+        parts = [file_name(part) for part in (title, series) if part]
+        return "_".join(parts) + (f"_{step:06d}" if step else "")
+
+    def log(self, message: str) -> None:
+        """Write one line to `log.txt` and standard output."""
+        with (self.home / "log.txt").open("a", encoding="utf-8") as file:
+            file.write(message + "\n")
+        if not self._quiet:
+            sys.stdout.write(message + "\n")
+            sys.stdout.flush()
+
+    def dataset(self, reference: str, keep: bool = True) -> DatasetCopy:
+        """Find a dataset of this folder by id or name, or take a folder on disk. Copies nothing."""
+        return self._store.dataset(reference)
+
+    def model(self, reference: str) -> ModelCopy:
+        """Find a model of this folder by id or name, or take a package on disk."""
+        return self._store.model(reference, self.folder)
+
+    def save_dataset(
+        self,
+        folder: Path,
+        *,
+        project: str,
+        name: str,
+        version: str | None = None,
+        parents: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        previews: Sequence[tuple[str, Image]] = (),
+        statistics: Mapping[str, Any] | None = None,
+    ) -> DatasetRef:
+        """Copy the folder to `datasets/<project>/<name>/<version>`."""
+        facts = {"parents": list(parents), "tags": list(tags), "statistics": statistics}
+        saved = self._store.save_dataset(folder, project, name, version, facts)
+        for number, (label, image) in enumerate(previews):
+            self.image("Previews", f"{number:02d}_{label}", image, 0)
+        return saved
+
+    def save_model(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        tags: Sequence[str] = (),
+        labels: Mapping[str, int] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        comment: str = "",
+        project: str | None = None,
+        publish: bool = False,
+    ) -> ModelRef:
+        """Copy the package to `models/<name>`, in place of an earlier one of that name."""
+        facts = {
+            **{"tags": list(tags), "labels": dict(labels or {}), "metadata": dict(metadata or {})},
+            **{"comment": comment, "published": publish},
+        }
+        return self._store.save_model(folder, name, facts)
+
+    def artifact(self, name: str, content: Any) -> str:
+        """Keep a file, a folder or JSON below `artifacts/`."""
+        home = self.home / "artifacts"
+        home.mkdir(exist_ok=True)
+        if isinstance(content, Path):
+            target = home / (file_name(name) + content.suffix if content.is_file() else name)
+            if content.is_dir():
+                shutil.copytree(content, target, dirs_exist_ok=True)
+            else:
+                shutil.copy2(content, target)
+        else:
+            target = home / f"{file_name(name)}.json"
+            write_json(json.loads(json.dumps(content, default=plain)), target)
+        return str(target)
+
+    def checkpoint(self) -> Path | None:
+        """Return the last checkpoint of an unfinished run with the same options."""
+        path = self.home / "checkpoints" / "last.ckpt"
+        return path if path.is_file() else None
+
+    def save_checkpoint(self, path: Path) -> None:
+        """Copy the checkpoint; a kill in the middle leaves the earlier one."""
+        target = self.home / "checkpoints" / "last.ckpt"
+        if path.absolute() == target:
+            return
+        target.parent.mkdir(exist_ok=True)
+        draft = target.with_suffix(".part")
+        shutil.copy2(path, draft)
+        draft.replace(target)
+
+    def stop_requested(self) -> bool:
+        """Tell whether Ctrl-C was pressed since the first call."""
+        self._stop.listen()
+        return bool(self._stop)

@@ -1,0 +1,248 @@
+"""A run as a ClearML task, through the unmodified SDK."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.run.api import call
+from components.run.attempt import Attempt, Throttle
+from components.run.checkpoints import Checkpoints
+from components.run.door import DatasetCopy, DatasetRef, ModelCopy, ModelRef
+from components.run.progress import Progress
+from components.run.records import file_name, plain
+from components.run.stop import StopRequest
+from components.run.tracked_datasets import fetch_dataset, save_dataset
+from components.run.tracked_models import fetch_model, save_model
+from models.reporting import Image
+
+RESULT_SECTION = "Result"
+"""Hyperparameter section with the scalar fields of a stage's result: a pipeline refers to one as
+`${step.parameters.Result/model}`."""
+_ABORT_SECONDS = 120.0
+_OWNER_CHECK_SECONDS = 10.0
+
+
+class ClearMLRun:
+    """Reports into a task that `Task.init` has started in this process."""
+
+    def __init__(self, task: Any, options: Mapping[str, str], stage: str = "run") -> None:
+        """Take the task over.
+
+        Args:
+            task: the process's main task.
+            options: all options as text; outputs of an earlier attempt are taken for this one's
+                only if its options were the same.
+            stage: name of the stage, for scratch folders.
+        """
+        self._task = task
+        self._logger = task.get_logger()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"sightline-{file_name(stage)}-"))
+        self.project: str = task.get_project_name()
+        self.attempt = Attempt(task)
+        self.progress = Progress(self.log)
+        self._once = f"once:{task.id[:12]}-{_short_hash(options)}"
+        self._checkpoints = Checkpoints(task)
+        self._may_check = Throttle(_OWNER_CHECK_SECONDS)
+        self._stop = StopRequest()
+        self._ended = threading.Event()
+        self._listening = False
+        self._dropped: list[Path] = []
+
+    @property
+    def id(self) -> str:
+        """The task's id."""
+        return str(self._task.id)
+
+    @property
+    def commit(self) -> str:
+        """The commit in the task's script section."""
+        return str(self._task.data.script.version_num or "")
+
+    def scalar(self, title: str, series: str, value: float, step: int) -> None:
+        """Report one point of a curve."""
+        self._logger.report_scalar(title, series, float(value), step)
+
+    def value(self, name: str, value: float) -> None:
+        """Report a single value."""
+        self._logger.report_single_value(name, float(value))
+
+    def image(self, title: str, series: str, image: Image, step: int) -> None:
+        """Report a debug sample."""
+        self._logger.report_image(title, series, iteration=step, image=image)
+
+    def figure(self, title: str, series: str, figure: Any, step: int = 0) -> None:
+        """Report an interactive plot."""
+        self._logger.report_plotly(title, series, figure=figure, iteration=step)
+
+    def table(
+        self,
+        title: str,
+        series: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        step: int = 0,
+    ) -> None:
+        """Report a table."""
+        cells = json.loads(json.dumps([list(row) for row in rows], default=plain))
+        self._logger.report_table(title, series, step, table_plot=[list(columns), *cells])
+
+    def log(self, message: str) -> None:
+        """Write one line to the console, which is the task's log."""
+        print(message, flush=True)  # noqa: T201 (the SDK and the agent collect standard output)
+
+    def dataset(self, reference: str, keep: bool = True) -> DatasetCopy:
+        """Download a dataset version into ClearML's cache."""
+        found = fetch_dataset(reference, self.project)
+        if not keep and found.id != str(found.folder):
+            self._dropped.append(found.folder)
+        return found
+
+    def model(self, reference: str) -> ModelCopy:
+        """Download a model package."""
+        found = fetch_model(reference, self.project, self.folder)
+        if found.id != str(found.folder):
+            call(
+                "tasks.add_or_update_model",
+                **{"task": self.id, "name": "input", "type": "input", "model": found.id},
+            )
+        return found
+
+    def save_dataset(
+        self,
+        folder: Path,
+        *,
+        project: str,
+        name: str,
+        version: str | None = None,
+        parents: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        previews: Sequence[tuple[str, Image]] = (),
+        statistics: Mapping[str, Any] | None = None,
+    ) -> DatasetRef:
+        """Save a folder as a ClearML Dataset version."""
+        self.attempt.check()
+        return save_dataset(
+            self._task,
+            folder,
+            project=project,
+            name=name,
+            version=version,
+            parents=[parent for parent in parents if parent],
+            tags=tags,
+            previews=previews,
+            statistics=statistics,
+            once=self._once,
+        )
+
+    def save_model(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        tags: Sequence[str] = (),
+        labels: Mapping[str, int] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        comment: str = "",
+        project: str | None = None,
+        publish: bool = False,
+    ) -> ModelRef:
+        """Register a package as an output model of the task."""
+        self.attempt.check()
+        return save_model(
+            self._task,
+            folder,
+            name=name,
+            tags=tags,
+            labels=labels,
+            metadata=metadata,
+            comment=comment,
+            project=project,
+            publish=publish,
+            once=self._once,
+        )
+
+    def artifact(self, name: str, content: Any) -> str:
+        """Upload an artifact and wait for it."""
+        if not isinstance(content, Path):
+            target = self.folder / f"{file_name(name)}.json"
+            target.write_text(json.dumps(content, indent=2, default=plain, ensure_ascii=False))
+            content = target
+        done = self._task.upload_artifact(
+            name, artifact_object=str(content), wait_on_upload=True, retries=3
+        )
+        if not done:
+            raise RuntimeError(f"artifact '{name}' couldn't be uploaded")
+        return str(self._task.artifacts[name].url)
+
+    def checkpoint(self) -> Path | None:
+        """Download the newest whole checkpoint of an earlier attempt."""
+        return self._checkpoints.restore()
+
+    def save_checkpoint(self, path: Path) -> None:
+        """Upload a checkpoint, unless the last upload was a moment ago."""
+        self.attempt.check()
+        self._checkpoints.save(path)
+
+    def stop_requested(self) -> bool:
+        """Tell whether Ctrl-C was pressed or the task aborted since the first call."""
+        if not self._listening:
+            self._listening = True
+            self._stop.listen()
+            self._task.register_abort_callback(self._on_abort, _ABORT_SECONDS)
+        if self._may_check():
+            self.attempt.check()
+        return bool(self._stop)
+
+    @property
+    def stopped(self) -> bool:
+        """True once the run was asked to end early."""
+        return bool(self._stop)
+
+    def _on_abort(self) -> None:
+        self._stop.ask()
+        self._ended.wait(_ABORT_SECONDS)
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Record the result, as an artifact and as hyperparameters that a pipeline can refer to."""
+        fields = json.loads(json.dumps(dict(result), default=plain))
+        self._task.flush(wait_for_uploads=True)
+        self.attempt.check()
+        self.artifact("result", fields)
+        call(
+            "tasks.edit_hyper_params",
+            task=self.id,
+            replace_hyperparams="section",
+            force=True,
+            hyperparams=[
+                {"section": RESULT_SECTION, "name": name, "value": _text(value), "type": "str"}
+                for name, value in fields.items()
+            ],
+        )
+        self._checkpoints.drop()
+        self.attempt.finished()
+
+    def end(self) -> None:
+        """Clean up on this machine, however the run went."""
+        self._ended.set()
+        self._stop.forget()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in self._dropped:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _short_hash(options: Mapping[str, str]) -> str:
+    text = json.dumps(dict(options), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

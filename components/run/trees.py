@@ -1,0 +1,51 @@
+"""Folders as wholes: their hash, their equality, and packages that came as a zip."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container
+from pathlib import Path
+
+
+def files_of(folder: Path, leave_out: Container[str] = ()) -> list[Path]:
+    """List all files below a folder in a fixed order, as paths relative to it."""
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted((p for p in found if str(p) not in leave_out), key=lambda path: path.as_posix())
+
+
+def tree_hash(folder: Path, leave_out: Container[str] = ()) -> str:
+    """Hash the names and contents of all files below a folder."""
+    total = hashlib.sha256()
+    for path in files_of(folder, leave_out):
+        total.update(f"{path.as_posix()}\0{file_hash(folder / path)}\n".encode())
+    return total.hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def same_tree(one: Path, other: Path, leave_out: Container[str] = ()) -> bool:
+    """Tell whether two folders hold the same files."""
+    names = files_of(one, leave_out)
+    if names != files_of(other, leave_out):
+        return False
+    if any((one / n).stat().st_size != (other / n).stat().st_size for n in names):
+        return False
+    return all(file_hash(one / name) == file_hash(other / name) for name in names)
+
+
+def unpacked(path: Path, below: Path) -> Path:
+    """Return a model package's folder; a zip is unpacked into a folder named by its hash."""
+    if path.is_dir():
+        return path
+    from models.package import unzip_package
+
+    target = below / file_hash(path)[:16]
+    if not target.is_dir():
+        draft = target.with_suffix(".part")
+        unzip_package(path, draft)
+        draft.rename(target)
+    return target
