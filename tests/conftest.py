@@ -10,6 +10,9 @@ Mark tests that use it with `@pytest.mark.stack`.
         task = stack.api().call("tasks.create", name="x", type="training", project=...)
         subprocess.run([sys.executable, "-m", "components.train"], env=stack.environment())
 
+`stack_home` is a place for a stack of one test's own, to be broken and mended: nothing is started
+in it, and whatever the test starts there is ended.
+
 `stack.environment()` is for subprocesses: CLEARML_CONFIG_FILE of the stack, HOME in a temporary
 folder, no other ClearML setting. `on_stack` sets the same in this process for one test; the SDK
 reads its configuration once, when `clearml` is first imported, so that must not have happened
@@ -25,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +39,7 @@ from agent.stack.credentials import load_credentials
 from agent.stack.home import StackHome
 from agent.stack.starting import up
 
-_WATCH = """
+_GUARD = """
 import shutil, sys
 sys.stdin.readline()  # a line when the tests are done, the end of the file if they were killed
 from agent.stack.ending import down
@@ -87,27 +91,42 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[LocalStack]:
-    """A running local stack, shared by the tests of a session; see the module's docstring."""
+@contextmanager
+def guarded_folder() -> Iterator[Path]:
+    """A temporary folder with an empty `home`; a stack in its `s` is ended, come what may."""
     # Not pytest's own folder: its long name would make the paths of sockets too long.
     folder = Path(tempfile.mkdtemp(prefix="sl-"))
-    root, user_home = folder / "s", folder / "home"
-    user_home.mkdir()
-    watch = subprocess.Popen(
-        [sys.executable, "-c", _WATCH, str(root), str(folder)],
+    (folder / "home").mkdir()
+    guard = subprocess.Popen(
+        [sys.executable, "-c", _GUARD, str(folder / "s"), str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for pytest
     )
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            isolate(patch, user_home)
-            report = up(home=root, port=free_port())
-        yield LocalStack(StackHome(root), report.url, report.conf, user_home)
+        yield folder
     finally:
-        watch.communicate(b"\n", timeout=60)
+        guard.communicate(b"\n", timeout=90)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[LocalStack]:
+    """A running local stack, shared by the tests of a session; see the module's docstring."""
+    with guarded_folder() as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            isolate(patch, folder / "home")
+            report = up(home=folder / "s", port=free_port())
+        yield LocalStack(StackHome(folder / "s"), report.url, report.conf, folder / "home")
+
+
+@pytest.fixture
+def stack_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[StackHome]:
+    """A state folder for a stack of one test's own; see the module's docstring."""
+    with guarded_folder() as folder:
+        isolate(monkeypatch, folder / "home")
+        monkeypatch.setenv("SIGHTLINE_HOME", str(folder / "s"))
+        yield StackHome(folder / "s")
 
 
 @pytest.fixture

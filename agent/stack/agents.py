@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -104,7 +105,16 @@ def find_gpus() -> tuple[str, ...]:
         named = [part.strip() for part in visible.split(",")]
         return tuple(part for part in named if part and part not in ("-1", "none"))
     devices = [re.fullmatch(r"nvidia(\d+)", path.name) for path in Path("/dev").glob("nvidia*")]
-    return tuple(sorted((match[1] for match in devices if match), key=int))
+    found = sorted((match[1] for match in devices if match), key=int)
+    if not found and shutil.which("nvidia-smi"):  # no device files: Windows' Linux subsystem
+        try:
+            listed = subprocess.run(
+                ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=True
+            )
+            found = re.findall(r"(?m)^GPU (\d+):", listed.stdout)
+        except (OSError, subprocess.SubprocessError):
+            pass  # no driver behind it
+    return tuple(found)
 
 
 def usable_cores() -> int:
