@@ -1,0 +1,61 @@
+"""Teaching a detector: batches to the device, losses, raw predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.detection.network import Detector
+from models.detection.options import TrainOptions
+from models.normalisation import Normalisation
+from models.preprocessing import Preprocessing
+from models.training.learner import Learner
+
+
+@dataclass(frozen=True)
+class RawPrediction:
+    """What the network says about one validation picture."""
+
+    index: int
+    """Of the picture in its split."""
+    logits: NDArray[np.float32]
+    """Shape (queries, classes)."""
+    boxes: NDArray[np.float32]
+    """Shape (queries, 4): centre x, centre y, width, height as shares of the input size."""
+
+
+class DetectionLearner(Learner):
+    """D-FINE's training step."""
+
+    network: Detector
+
+    def __init__(
+        self, network: Detector, options: TrainOptions, preprocessing: Preprocessing
+    ) -> None:
+        super().__init__(network, options)
+        self.normalisation = Normalisation(preprocessing)
+
+    def losses(self, batch: dict[str, Any]) -> Mapping[str, Tensor]:
+        """Compute the weighted parts of the loss."""
+        return self.network.losses(self.normalisation(batch["images"]), batch["targets"])
+
+    def predict(self, batch: dict[str, Any]) -> list[RawPrediction]:
+        """Run the network on validation pictures."""
+        logits, boxes = self.network(self.normalisation(batch["images"]))
+        found = zip(
+            batch["indices"], logits.float().cpu().numpy(), boxes.float().cpu().numpy(), strict=True
+        )
+        return [RawPrediction(index, one, box) for index, one, box in found]
+
+    def backbone(self) -> nn.Module:
+        """Return the timm backbone."""
+        return self.network.backbone()
+
+    def size(self, batch: dict[str, Any]) -> int:
+        """Count the pictures of a batch."""
+        return len(batch["indices"])

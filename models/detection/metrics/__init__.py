@@ -1,0 +1,1 @@
+"""Figures of detectors, in numpy: COCO's, and those at a threshold."""

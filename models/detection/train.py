@@ -1,0 +1,111 @@
+"""Training of a detector, from a dataset folder to a model package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.detection.augmentation import Augmentation
+from models.detection.dataset import Labels, PictureCache, Pictures, collate, read_labels
+from models.detection.decoding import decode
+from models.detection.learner import DetectionLearner, RawPrediction
+from models.detection.metrics.coco import coco_figures
+from models.detection.metrics.truth import Truth
+from models.detection.network import build_network
+from models.detection.options import TrainOptions
+from models.families import Checkpoints
+from models.preprocessing import Preprocessing
+from models.reporting import Reporter
+from models.training.loop import Fitted, Splits, fit
+
+
+def learn(
+    dataset: Path, options: TrainOptions, checkpoints: Checkpoints, reporter: Reporter
+) -> Fitted:
+    """Fit the network; the package is made by `models.detection.family`.
+
+    Raises:
+        ValueError: the dataset or the options don't do.
+    """
+    train, val = read_labels(dataset, "train"), read_labels(dataset, "val")
+    _check(train, val, options, reporter)
+    preprocessing = preprocessing_of(options)
+    torch.manual_seed(options.seed)
+    network = build_network(
+        options.network, len(train.classes), pretrained=checkpoints.resume is None
+    )
+    if options.network.weights == "none":
+        reporter.log(f"training from scratch: no published weights for {options.network.backbone}")
+    learner = DetectionLearner(network, options, preprocessing)
+    cache = PictureCache(options.cache_mb)
+    augmentation = Augmentation(options.augmentation, preprocessing.fill)
+    splits = Splits(
+        train=Pictures(
+            train,
+            preprocessing,
+            cache,
+            augmentation,
+            seed=options.seed,
+            light_from=options.epochs - options.augmentation.off_epochs,
+        ),
+        val=Pictures(val, preprocessing, cache),
+        collate=collate,
+        train_size=len(train),
+        val_size=len(val),
+    )
+    judge = _Judge(val, preprocessing)
+    return fit(learner, splits, judge, options.best_metric, checkpoints, reporter)
+
+
+def preprocessing_of(options: TrainOptions) -> Preprocessing:
+    """Say how pictures become the input that these options ask for."""
+    side = options.network.image_size
+    return Preprocessing(height=side, width=side, resize_mode=options.resize)
+
+
+class _Judge:
+    """COCO's figures of raw validation predictions."""
+
+    def __init__(self, labels: Labels, preprocessing: Preprocessing) -> None:
+        self._labels = labels
+        self._preprocessing = preprocessing
+        self._truths = [
+            Truth(boxes, classes)
+            for boxes, classes in zip(labels.boxes, labels.labels, strict=True)
+        ]
+
+    def __call__(self, predictions: Sequence[RawPrediction]) -> dict[str, float]:
+        ordered = sorted(predictions, key=lambda one: one.index)
+        detections = [
+            decode(
+                one.logits,
+                one.boxes,
+                self._preprocessing,
+                self._preprocessing.placement(*self._labels.sizes[one.index]),
+            )
+            for one in ordered
+        ]
+        truths = [self._truths[one.index] for one in ordered]
+        values = coco_figures(truths, detections, len(self._labels.classes)).values
+        return {
+            name: values[name] for name in ("mAP50", "mAP", "mAP75") if not np.isnan(values[name])
+        }
+
+
+def _check(train: Labels, val: Labels, options: TrainOptions, reporter: Reporter) -> None:
+    if not len(train) or not sum(map(len, train.labels)):
+        raise ValueError("the train split has no labelled objects: nothing to learn from")
+    if not len(val) or not sum(map(len, val.labels)):
+        raise ValueError(
+            "the val split has no labelled objects, so no epoch can be called the best; give "
+            "prepare a larger share for val"
+        )
+    most = max(len(classes) for classes in (*train.labels, *val.labels))
+    if most > options.network.queries:
+        reporter.log(
+            f"warning: a picture holds {most} objects, but network.queries="
+            f"{options.network.queries} finds no more than that; set it to {most} or more"
+        )

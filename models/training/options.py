@@ -1,0 +1,106 @@
+"""Options of the training loop, the same for every task family. No torch in here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Options(BaseModel):
+    """Frozen options that refuse unknown names; each field's docstring is its help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class OptimizerOptions(Options):
+    """AdamW (Loshchilov and Hutter, 2019)."""
+
+    lr: float = Field(1e-3, gt=0.0)
+    """Peak learning rate. 1e-3 suits training from scratch, 1e-4 to 2e-4 published weights."""
+    backbone_lr_factor: float = Field(1.0, ge=0.0)
+    """The backbone's learning rate as a share of `lr`; 0.1 is usual for a pretrained backbone, 0
+    freezes it."""
+    weight_decay: float = Field(1e-4, ge=0.0)
+    """Decoupled weight decay. Biases and normalisation layers are never decayed."""
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    """Decay rates of the first and the second moment."""
+
+
+class ScheduleOptions(Options):
+    """How the learning rate moves: a linear warm-up, then the named shape."""
+
+    name: Literal["cosine", "linear", "constant", "multistep"] = "cosine"
+    """Shape after the warm-up."""
+    warmup: Fraction = 0.05
+    """Share of all optimizer steps over which the rate rises from near 0 to `optimizer.lr`."""
+    final: Fraction = 0.01
+    """Rate at the last step as a share of the peak, for `cosine` and `linear`."""
+    milestones: tuple[Fraction, ...] = (0.7, 0.9)
+    """For `multistep`: shares of all steps at which the rate is multiplied by `gamma`."""
+    gamma: Fraction = 0.1
+    """For `multistep`: the factor at each milestone."""
+
+
+class EmaOptions(Options):
+    """Exponential moving average of the weights: what is validated and shipped."""
+
+    decay: Fraction = 0.995
+    """Share of the old average kept at each step; 0 switches averaging off. 0.995 suits a few
+    thousand steps, 0.9999 some hundred thousand."""
+    warmup: int = Field(100, ge=0)
+    """Steps after which the decay has reached 63 % of its value: decay * (1 - exp(-step/warmup)).
+    0 takes the full decay at once."""
+
+
+class TrainingOptions(Options):
+    """What the loop needs to know; a family's options extend it."""
+
+    epochs: int = Field(50, ge=1)
+    """Passes over the training split."""
+    batch_size: int = Field(8, ge=1)
+    """Pictures in one forward pass, on each device."""
+    accumulate: int = Field(1, ge=1)
+    """Batches whose gradients are summed before one optimizer step; a smaller rest at the end of
+    an epoch gets a step of its own, weighted by its size."""
+    clip: float = Field(1.0, ge=0.0)
+    """Largest norm of all gradients together; 0 switches clipping off."""
+    precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
+    """Arithmetic of the forward and backward pass; weights stay float32. `auto`: bf16 where the
+    device computes in it (on a CPU: AVX-512 BF16 or AMX), else fp16 on a GPU and float32 on a
+    CPU."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; `auto` takes a CUDA GPU if there is one."""
+    seed: int = Field(0, ge=0, lt=2**32)
+    """Every random choice is a function of the seed, the epoch and the picture or step."""
+    workers: int | Literal["auto"] = Field("auto", ge=0)
+    """Processes that load pictures; 0 loads in the training process. `auto`: 0 on a CPU, where
+    they would take cores from the network, else one for each core but one, 8 at most."""
+    validate_every: int = Field(1, ge=1)
+    """Epochs between validations; the last epoch is always validated."""
+    patience: int = Field(0, ge=0)
+    """Early stopping: validations without a better figure before training ends; 0 never stops."""
+    checkpoint_every: int = Field(1, ge=1)
+    """Epochs between checkpoints; the last epoch always has one."""
+    checkpoint_steps: int = Field(0, ge=0)
+    """Optimizer steps between further checkpoints inside an epoch; 0 has none. For long epochs."""
+    max_steps: int = Field(0, ge=0)
+    """Ends training after so many optimizer steps, and lets the schedule end there; 0 is no cap.
+    For fast development runs."""
+    max_minutes: float = Field(0.0, ge=0.0)
+    """Ends training after so many minutes, those before a resume included; 0 is no limit. Where
+    it cuts depends on the machine's speed, so two such runs differ."""
+    optimizer: OptimizerOptions = OptimizerOptions()
+    """The optimizer."""
+    schedule: ScheduleOptions = ScheduleOptions()
+    """The learning rate over time."""
+    ema: EmaOptions = EmaOptions()
+    """Averaged weights."""
+
+    @model_validator(mode="after")
+    def _cpu_has_no_fp16(self) -> TrainingOptions:
+        if self.precision == "fp16" and self.device == "cpu":
+            raise ValueError("precision=fp16 needs a GPU; on device=cpu use bf16 or float32")
+        return self

@@ -1,0 +1,83 @@
+"""Which pictures make up which batch: a pure function of seed and epoch, enterable anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+Key = tuple[int, int]
+"""Epoch and index of a picture: all a dataset needs for a reproducible augmentation."""
+
+
+def random_seed(*parts: int) -> int:
+    """Mix numbers (seed, epoch, picture, ...) into one 64-bit seed."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
+
+
+class TrainingOrder(Sampler[list[Key]]):
+    """Batches of `(epoch, index)` keys, shuffled anew in each epoch.
+
+    With several processes each gets its share of every epoch; the order wraps round so that all
+    shares are equally long.
+    """
+
+    def __init__(self, size: int, batch_size: int, seed: int) -> None:
+        self.size = size
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+        self.first = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to the start of an epoch (Lightning calls this); a resumed epoch keeps its place."""
+        if epoch != self.epoch:
+            self.epoch, self.first = epoch, 0
+
+    def enter(self, epoch: int, batch: int) -> None:
+        """Let the next pass begin with this batch of this epoch."""
+        self.epoch, self.first = epoch, batch
+
+    def __len__(self) -> int:
+        share = -(-self.size // _world())
+        return -(-share // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[Key]]:
+        epoch, first = self.epoch, self.first
+        self.first = 0
+        order = np.random.default_rng(random_seed(self.seed, epoch)).permutation(self.size)
+        share = -(-self.size // _world())
+        mine = np.resize(order, share * _world())[_rank() :: _world()]
+        for start in range(first * self.batch_size, share, self.batch_size):
+            yield [(epoch, int(index)) for index in mine[start : start + self.batch_size]]
+
+
+class TrainingLoader(DataLoader[Any]):
+    """A loader whose place in the epoch travels with Lightning's checkpoint."""
+
+    order: TrainingOrder
+    done: Key = (0, 0)
+    """Epoch, and batches trained on in it; the loop keeps this up to date, because a loader with
+    workers runs ahead of the training."""
+
+    def state_dict(self) -> dict[str, int]:
+        """Say how far training has come."""
+        return {"epoch": self.done[0], "batches": self.done[1]}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on after the last batch trained on."""
+        epoch, batches = state["epoch"], state["batches"]
+        self.order.enter(*((epoch, batches) if batches < len(self.order) else (epoch + 1, 0)))
+
+
+def _world() -> int:
+    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_world_size() if ready else 1
+
+
+def _rank() -> int:
+    ready = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return torch.distributed.get_rank() if ready else 0
