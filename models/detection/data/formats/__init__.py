@@ -1,1 +1,67 @@
-"""Annotation formats of detection data."""
+"""Annotation formats of detection data, told apart by looking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.detection.data.annotations import RawDataset
+from models.detection.data.formats import coco, voc
+
+_FORMATS = (coco, voc)
+# Archives often hold one folder that holds the data.
+_DEPTH = 2
+_IGNORED = ("__MACOSX",)
+
+
+def recognise(folder: Path) -> str | None:
+    """Name the format of a raw folder, `coco` or `voc`; None if it's neither.
+
+    The data may lie up to two folders deeper, as it often does in archives.
+
+    Raises:
+        ValueError: it holds several datasets.
+    """
+    found = _find(folder)
+    return found[0] if found else None
+
+
+def read(folder: Path, *, difficult: bool = True) -> RawDataset:
+    """Read the annotations of a raw folder in whatever format it has.
+
+    Args:
+        folder: The folder, or one that holds it.
+        difficult: Keep objects that a Pascal VOC file marks as difficult.
+
+    Raises:
+        ValueError: no known format, several datasets, or files that aren't what they should be.
+    """
+    found = _find(folder)
+    if found is None:
+        raise ValueError(
+            f"no known annotations in {folder}: expected train|val|test/labels.json with data/ "
+            "beside (COCO), train|valid|test/_annotations.coco.json (Roboflow), or Annotations/ "
+            "and JPEGImages/ (Pascal VOC)"
+        )
+    name, root = found
+    return coco.read(root) if name == coco.NAME else voc.read(root, difficult)
+
+
+def _find(folder: Path) -> tuple[str, Path] | None:
+    level = [folder]
+    for _ in range(_DEPTH + 1):
+        hits = [(form.NAME, place) for place in level for form in _FORMATS if form.matches(place)]
+        if len({place for _, place in hits}) > 1:
+            names = ", ".join(place.relative_to(folder).as_posix() for _, place in hits[:4])
+            raise ValueError(f"{folder} holds several datasets ({names}): give the path of one")
+        if hits:
+            return hits[0]
+        level = [
+            child
+            for place in level
+            if place.is_dir()
+            for child in sorted(place.iterdir())
+            if child.is_dir() and not child.name.startswith(".") and child.name not in _IGNORED
+        ]
+        if len(level) > 100:
+            return None
+    return None

@@ -1,0 +1,167 @@
+"""Figures about a detection dataset, and plots of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.detection.data.checks import CheckedPicture
+from models.reporting import Reporter
+
+_QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
+# COCO's limits between small, medium and large, pixels squared.
+_SMALL, _LARGE = 32**2, 96**2
+
+
+def describe(
+    splits: Mapping[str, Sequence[CheckedPicture]], classes: Sequence[str]
+) -> dict[str, Any]:
+    """JSON-able figures by split.
+
+    `relative_size` is the square root of a box's share of its picture's area, `aspect` its width
+    by its height; `small`, `medium`, `large` count boxes by COCO's limits of 32 and 96 pixels
+    squared, at the pictures' own size.
+    """
+    return {split: _describe_split(pictures, classes) for split, pictures in splits.items()}
+
+
+def _describe_split(pictures: Sequence[CheckedPicture], classes: Sequence[str]) -> dict[str, Any]:
+    boxes, labels, frame = gather(pictures)
+    per_picture = np.array([len(one.picture.boxes) for one in pictures], np.int64)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    area = sides.prod(axis=1)
+    counts = np.bincount(labels, minlength=len(classes))
+    holding = np.zeros(len(classes), np.int64)
+    for one in pictures:
+        holding[np.unique(one.picture.labels)] += 1
+    digests = Counter(one.facts.digest for one in pictures)
+    sizes = Counter(f"{one.facts.width}x{one.facts.height}" for one in pictures)
+    return {
+        "pictures": len(pictures),
+        "empty": int((per_picture == 0).sum()),
+        "boxes": len(boxes),
+        "classes": {
+            name: {"boxes": int(counts[i]), "pictures": int(holding[i])}
+            for i, name in enumerate(classes)
+        },
+        "boxes_per_picture": _spread(per_picture.astype(np.float64), mean=True),
+        "relative_size": _spread(np.sqrt(area / frame.prod(axis=1))),
+        "aspect": _spread(sides[:, 0] / sides[:, 1]),
+        "small": int((area < _SMALL).sum()),
+        "medium": int(((area >= _SMALL) & (area < _LARGE)).sum()),
+        "large": int((area >= _LARGE).sum()),
+        "picture_sizes": dict(sizes.most_common(10)),
+        "brightness": _spread(np.array([one.facts.brightness for one in pictures]), mean=True),
+        "duplicates": sum(count - 1 for count in digests.values()),
+    }
+
+
+def gather(
+    pictures: Sequence[CheckedPicture],
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """All boxes (N, 4), their class indices (N,) and the sizes of their pictures (N, 2)."""
+    if not pictures:
+        return np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros((0, 2))
+    boxes = np.concatenate([one.picture.boxes for one in pictures])
+    labels = np.concatenate([one.picture.labels for one in pictures])
+    sizes = np.array([[one.facts.width, one.facts.height] for one in pictures], np.float64)
+    return boxes, labels, np.repeat(sizes, [len(one.picture.boxes) for one in pictures], axis=0)
+
+
+def _spread(values: NDArray[np.float64], mean: bool = False) -> dict[str, float]:
+    if not values.size:
+        return {}
+    figures = {name: float(np.quantile(values, q)) for name, q in _QUANTILES.items()}
+    if mean:
+        figures["mean"] = float(values.mean())
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def report(
+    splits: Mapping[str, Sequence[CheckedPicture]],
+    classes: Sequence[str],
+    statistics: Mapping[str, Any],
+    reporter: Reporter,
+) -> None:
+    """Report the figures as tables and interactive plots."""
+    rows = [
+        [
+            split,
+            figures["pictures"],
+            figures["empty"],
+            figures["boxes"],
+            *(figures[size] for size in ("small", "medium", "large")),
+            figures["duplicates"],
+        ]
+        for split, figures in statistics.items()
+    ]
+    columns = ["split", "pictures", "empty", "boxes", "small", "medium", "large", "duplicates"]
+    reporter.table("Dataset", "splits", columns, rows)
+    class_rows = [
+        [name, *(figures["classes"][name]["boxes"] for figures in statistics.values())]
+        for name in classes
+    ]
+    reporter.table("Dataset", "boxes by class", ["class", *statistics], class_rows)
+    for title, figure in figures_of(splits, classes, statistics).items():
+        reporter.figure("Dataset", title, figure)
+
+
+def figures_of(
+    splits: Mapping[str, Sequence[CheckedPicture]],
+    classes: Sequence[str],
+    statistics: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Plots by title; they hold counts, not boxes, so they stay small for any dataset."""
+    import plotly.graph_objects as go
+
+    by_class = go.Figure(
+        [
+            go.Bar(
+                name=split,
+                x=list(classes),
+                y=[figures["classes"][name]["boxes"] for name in classes],
+            )
+            for split, figures in statistics.items()
+        ]
+    ).update_layout(barmode="group", xaxis_title="class", yaxis_title="boxes")
+
+    size, aspect, per_picture = go.Figure(), go.Figure(), go.Figure()
+    size_edges = np.linspace(0, 1, 41)
+    aspect_edges = np.geomspace(1 / 8, 8, 41)
+    for split, pictures in splits.items():
+        boxes, labels, frame = gather(pictures)
+        sides = boxes[:, 2:] - boxes[:, :2]
+        relative = np.sqrt(sides.prod(axis=1) / frame.prod(axis=1))
+        ratio = np.clip(sides[:, 0] / sides[:, 1], aspect_edges[0], aspect_edges[-1])
+        for i, name in enumerate(classes):
+            mine = labels == i
+            trace = f"{split}: {name}"
+            size.add_trace(_histogram(relative[mine], size_edges, trace))
+            aspect.add_trace(_histogram(ratio[mine], aspect_edges, trace))
+        counts = np.bincount([len(one.picture.boxes) for one in pictures] or [0])
+        per_picture.add_trace(go.Bar(name=split, x=np.arange(len(counts)), y=counts))
+    size.update_layout(
+        xaxis_title="square root of the box's share of the picture", yaxis_title="boxes"
+    )
+    aspect.update_layout(xaxis_title="width by height", yaxis_title="boxes", xaxis_type="log")
+    per_picture.update_layout(
+        barmode="group", xaxis_title="boxes in a picture", yaxis_title="pictures"
+    )
+    return {
+        "boxes by class": by_class,
+        "box size": size,
+        "box aspect": aspect,
+        "boxes per picture": per_picture,
+    }
+
+
+def _histogram(values: NDArray[np.float64], edges: NDArray[np.float64], name: str) -> Any:
+    import plotly.graph_objects as go
+
+    counts, _ = np.histogram(values, edges)
+    middle = (edges[1:] + edges[:-1]) / 2
+    return go.Scatter(name=name, x=middle.round(4), y=counts, mode="lines", line_shape="hvh")

@@ -1,0 +1,104 @@
+"""Write the dataset folder: pictures, `labels.json` by split, `dataset.json`, `rejected.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from models.data.pictures import rewrite_plain
+from models.detection.data.annotations import AnnotatedPicture
+from models.detection.data.checks import CheckedPicture, Findings
+from models.detection.data.formats.coco import LABELS, labels_json
+from models.families import Rejected
+from models.reporting import Reporter
+
+DATASET = "dataset.json"
+REJECTED = "rejected.json"
+
+
+def write_pictures(
+    splits: Mapping[str, Sequence[CheckedPicture]],
+    classes: Sequence[str],
+    category_ids: Sequence[int],
+    target: Path,
+    reporter: Reporter,
+) -> None:
+    """Write pictures and annotations of each split.
+
+    A file that any reader understands alike is taken over as it is, as a hard link where that
+    works. Others (turned by EXIF, CMYK, 16 bits, transparent, TIFF, GIF) are written anew.
+    """
+    total, done = sum(map(len, splits.values())), 0
+    next_picture = next_annotation = 1
+    for split, pictures in splits.items():
+        folder = target / split / "data"
+        folder.mkdir(parents=True)
+        taken: set[str] = set()
+        rows: list[tuple[int, str, AnnotatedPicture]] = []
+        for one in pictures:
+            name = _place(one, folder, taken)
+            rows.append((next_picture, name, one.picture))
+            next_picture, done = next_picture + 1, done + 1
+            reporter.progress("writing pictures", done, total)
+        content = labels_json(rows, classes, category_ids, next_annotation)
+        next_annotation += len(content["annotations"])
+        write_json(target / split / LABELS, content)
+
+
+def _place(one: CheckedPicture, folder: Path, taken: set[str]) -> str:
+    """Put a picture under a name that no other of its split has; return the name."""
+    source = one.picture.file
+    suffix = source.suffix if one.facts.plain else _new_suffix(one)
+    wished = [f"{source.stem}{suffix}", f"{source.stem}-{one.facts.digest[:8]}{suffix}"]
+    wished += [
+        f"{source.stem}-{one.facts.digest[:8]}-{i}{suffix}" for i in range(2, 2 + len(taken))
+    ]
+    # Some file systems don't tell a.jpg from A.jpg.
+    name = next(name for name in wished if name.casefold() not in taken)
+    taken.add(name.casefold())
+    path = folder / name
+    if one.facts.plain:
+        link_or_copy(source, path)
+    else:
+        rewrite_plain(source, path)
+    return name
+
+
+def _new_suffix(one: CheckedPicture) -> str:
+    return ".jpg" if one.facts.suffix == ".jpg" else ".png"
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Hard-link a file, or copy it where links don't work (another disk, foreign files)."""
+    real = source.resolve()
+    try:
+        os.link(real, target)
+    except OSError:
+        shutil.copyfile(real, target)
+
+
+def write_findings(findings: Findings, notes: Sequence[str], target: Path) -> None:
+    """Write what was set aside and what was mended, each with the reason."""
+
+    def rows(found: Sequence[Rejected]) -> list[dict[str, str]]:
+        return [{"item": one.item, "reason": one.reason} for one in found]
+
+    content = {
+        "rejected": rows(findings.rejected),
+        "mended": rows(findings.mended),
+        "notes": list(notes),
+    }
+    write_json(target / REJECTED, content, indent=1)
+
+
+def write_json(path: Path, content: Any, indent: int | None = None) -> None:
+    """Write JSON whose bytes depend on the content only."""
+    separators = None if indent else (",", ":")
+    text = json.dumps(
+        content, ensure_ascii=False, indent=indent, separators=separators, allow_nan=False
+    )
+    path.write_text(text + "\n", encoding="utf-8", errors="surrogateescape", newline="\n")
