@@ -76,6 +76,8 @@ class Stage(Generic[ConfigT, ResultT]):
         Raises:
             OptionError: no such family.
         """
+        if self.mixin is None and self.tables is None:
+            return self.config
         try:
             found = family(family_name)
         except ValueError as error:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from components.failure import say
 from components.run.trees import file_hash
 
 NAMES = ("checkpoint_a", "checkpoint_b")
@@ -50,13 +51,17 @@ class Checkpoints:
         if start < self._next_upload and not now:
             return False
         number = self._number + 1
-        uploaded = self._task.upload_artifact(
-            NAMES[number % 2],
-            artifact_object=str(path),
-            metadata={"number": str(number), "sha256": file_hash(path)},
-            wait_on_upload=True,
-            retries=3,
-        )
+        try:
+            uploaded = self._task.upload_artifact(
+                NAMES[number % 2],
+                artifact_object=str(path),
+                metadata={"number": str(number), "sha256": file_hash(path)},
+                wait_on_upload=True,
+                retries=3,
+            )
+        except Exception as error:  # whatever a storage raises: training is worth more than this
+            say(f"the checkpoint couldn't be uploaded, training goes on: {error}")
+            uploaded = False
         took = time.monotonic() - start
         self._next_upload = time.monotonic() + max(self._seconds, 9 * took)
         if uploaded:

@@ -135,6 +135,16 @@ class Run(Reporter, Protocol):
             publish: make it read-only and final.
         """
 
+    def result_of(self, reference: str) -> dict[str, Any]:
+        """Read the result of another run, by its task id or its folder.
+
+        Raises:
+            ValueError: there is no such run, or it has no result.
+        """
+
+    def page(self) -> str:
+        """Where people look at this run: a URL or a folder."""
+
     def artifact(self, name: str, content: Any) -> str:
         """Keep a file, a folder (`Path`) or JSON-able content; returns its URL or path."""
 

@@ -171,6 +171,19 @@ class LocalRun:
         }
         return self._store.save_model(folder, name, facts)
 
+    def result_of(self, reference: str) -> dict[str, Any]:
+        """Read `result.json` of a stage's folder, given by its path or the stage's name."""
+        for home in (Path(reference), self.root / reference):
+            path = home / "result.json"
+            if path.is_file():
+                found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+                return found
+        raise ValueError(f"{reference}: no folder of a finished run (there is no result.json)")
+
+    def page(self) -> str:
+        """The stage's folder."""
+        return str(self.home)
+
     def artifact(self, name: str, content: Any) -> str:
         """Keep a file, a folder or JSON below `artifacts/`."""
         home = self.home / "artifacts"

@@ -22,6 +22,8 @@ from components.run.tracked_datasets import fetch_dataset, save_dataset
 from components.run.tracked_models import fetch_model, save_model
 from models.reporting import Image
 
+RESULT = "result"
+"""Artifact with the whole result as JSON."""
 RESULT_SECTION = "Result"
 """Hyperparameter section with the scalar fields of a stage's result: a pipeline refers to one as
 `${step.parameters.Result/model}`."""
@@ -168,6 +170,26 @@ class ClearMLRun:
             once=self._once,
         )
 
+    def result_of(self, reference: str) -> dict[str, Any]:
+        """Read the result of another task."""
+        fields = ["execution.artifacts", "name"]
+        tasks = call("tasks.get_all", id=[reference], only_fields=fields, search_hidden=True)
+        if not tasks["tasks"]:
+            raise ValueError(f"no task with the id {reference} on this server")
+        artifacts = (tasks["tasks"][0].get("execution") or {}).get("artifacts") or []
+        urls = [artifact["uri"] for artifact in artifacts if artifact["key"] == RESULT]
+        if not urls:
+            raise ValueError(f"task {reference} ({tasks['tasks'][0]['name']}) has no result yet")
+        from clearml import StorageManager
+
+        local = StorageManager.get_local_copy(urls[0], force_download=True)
+        found: dict[str, Any] = json.loads(Path(local).read_text(encoding="utf-8"))
+        return found
+
+    def page(self) -> str:
+        """The task's page in the web application."""
+        return str(self._task.get_output_log_web_page())
+
     def artifact(self, name: str, content: Any) -> str:
         """Upload an artifact and wait for it."""
         if not isinstance(content, Path):
@@ -214,7 +236,7 @@ class ClearMLRun:
         fields = json.loads(json.dumps(dict(result), default=plain))
         self._task.flush(wait_for_uploads=True)
         self.attempt.check()
-        self.artifact("result", fields)
+        self.artifact(RESULT, fields)
         call(
             "tasks.edit_hyper_params",
             task=self.id,

@@ -1,0 +1,142 @@
+"""Get raw data, from a folder, an archive, a URL or a synthetic source, as a dataset version.
+
+Run `python -m components.ingest --help` for its options.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from components.options import Options
+from components.run import Run
+from components.stage import Stage, StageOptions, StageResult
+from models.families import Family, families, family
+
+SYNTHETIC = "synthetic"
+
+
+class SourceOptions(Options):
+    """Where raw data comes from."""
+
+    source: str = SYNTHETIC
+    """A folder or an archive on the machine that runs the stage, an http(s) URL of an archive, or
+    `synthetic`: the family's own source, steered by the options below `synthetic`."""
+    sha256: str | None = None
+    """SHA-256 that the archive must have, in hex; unchecked unless given."""
+    fingerprint: str = ""
+    """Version of the source's content. It changes nothing in this stage; a pipeline fills it in
+    so that a source whose content has changed isn't taken from cache."""
+
+
+class NewDatasetOptions(Options):
+    """The dataset version to make."""
+
+    project: str | None = None
+    """ClearML project; the task's own unless given."""
+    name: str | None = None
+    """Name; the source's name unless given."""
+    version: str | None = None
+    """Version as 1.2.3; the next free one unless given."""
+
+
+class IngestConfig(StageOptions):
+    """Options of `ingest`."""
+
+    data: SourceOptions = SourceOptions()
+    """Where raw data comes from."""
+    dataset: NewDatasetOptions = NewDatasetOptions()
+    """The dataset version to make."""
+
+
+class IngestResult(StageResult):
+    """What `ingest` made."""
+
+    dataset: str
+    """Id of the raw dataset version."""
+    name: str
+    version: str
+    format: str
+    """Annotation format that was recognised."""
+    files: int
+
+
+def _synthetic(found: Family) -> dict[str, type[BaseModel]]:
+    return {"synthetic": found.synthetic_options}
+
+
+def ingest(config: IngestConfig, run: Run) -> IngestResult:
+    """Fetch or make raw data, recognise its format and save it as it is.
+
+    Raises:
+        ValueError: no such source, or nothing in it that the family can read.
+    """
+    found = family(config.family)
+    facts = {}
+    if config.data.source == SYNTHETIC:
+        raw = run.folder / "raw"
+        options: BaseModel = getattr(config, "synthetic", None) or found.synthetic_options()
+        facts = dict(found.synthesize(options, raw, run))
+    else:
+        from models.data.fetch import fetch
+
+        raw = fetch(config.data.source, _cache(), run, sha256=config.data.sha256)
+    annotations = found.recognise(raw)
+    if annotations is None:
+        raise ValueError(_not_recognised(config, raw))
+    files = sum(1 for path in raw.rglob("*") if path.is_file())
+    run.log(f"{config.data.source}: {files} files, annotations as {annotations}")
+    saved = run.save_dataset(
+        raw,
+        project=config.dataset.project or run.project,
+        name=config.dataset.name or f"{source_name(config.data.source, config.family)}-raw",
+        version=config.dataset.version,
+        tags=["raw", config.family, annotations],
+        statistics={"files": files, "format": annotations, **facts},
+    )
+    return IngestResult(
+        dataset=saved.id, name=saved.name, version=saved.version, format=annotations, files=files
+    )
+
+
+def _not_recognised(config: IngestConfig, raw: Path) -> str:
+    others = [name for name in families() if name != config.family]
+    for name in others:
+        if family(name).recognise(raw):
+            return f"{config.data.source} is data for {name}: set family={name}"
+    return (
+        f"{config.data.source}: found nothing there that {config.family} can read; "
+        "the README lists the formats and how their folders look"
+    )
+
+
+def source_name(source: str, family_name: str) -> str:
+    """Name a source for people: the last part of its path without the suffixes of archives."""
+    if source == SYNTHETIC:
+        return f"{SYNTHETIC}-{family_name}"
+    last = Path(urlsplit(source).path.rstrip("/")).name
+    return re.sub(r"(\.(zip|tar|tgz|gz|bz2|xz))+$", "", last, flags=re.IGNORECASE) or "data"
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "sightline" / "sources"
+
+
+STAGE = Stage(
+    name="ingest",
+    title="Get raw data from a folder, an archive, a URL or a synthetic source.",
+    function=ingest,
+    config=IngestConfig,
+    result=IngestResult,
+    needs="cpu",
+    task_type="data_processing",
+    tables=_synthetic,
+)
+
+if __name__ == "__main__":
+    STAGE.main()

@@ -1,0 +1,86 @@
+"""What stages write into a model package: where it comes from, its figures, its threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from components.run import DatasetCopy, Run
+from models.package import DatasetLineage, Lineage, Metric, ModelPackage
+
+RUNTIME_FORMATS = {"torch": "safetensors", "onnxruntime": "onnx", "openvino": "openvino"}
+"""Which form of a model each runtime opens."""
+
+
+def record_training(
+    folder: Path, run: Run, dataset: DatasetCopy, metrics: Mapping[str, float]
+) -> ModelPackage:
+    """Write lineage and validation figures into a package that was just trained."""
+    package = ModelPackage.load(folder)
+    lineage = Lineage(
+        dataset=DatasetLineage(
+            id=dataset.id, name=dataset.name or None, version=dataset.version or None
+        ),
+        task=run.id,
+        commit=run.commit or None,
+    )
+    measured = artifact_for(package, "torch")
+    figures = [
+        Metric(name=name, value=value, split="val", artifact=measured)
+        for name, value in metrics.items()
+    ]
+    return package.with_lineage(lineage).with_metrics(figures).save(folder)
+
+
+def record_parent(package: ModelPackage, parent: str) -> ModelPackage:
+    """Note the id of the model that a package was made from."""
+    lineage = package.card.lineage
+    if parent in lineage.parents:
+        return package
+    parents = (parent, *lineage.parents)
+    return package.with_lineage(lineage.model_copy(update={"parents": parents}))
+
+
+def artifact_for(package: ModelPackage, runtime: str) -> str:
+    """Name the file of a package that a runtime opens.
+
+    Raises:
+        ValueError: the package has no such form.
+    """
+    wanted = RUNTIME_FORMATS[runtime]
+    for artifact in package.card.artifacts:
+        if artifact.format == wanted:
+            return artifact.file
+    there = ", ".join(artifact.format for artifact in package.card.artifacts)
+    raise ValueError(
+        f"the model has no form for {runtime} (it has: {there}); run the export stage with "
+        f"formats={wanted} first"
+    )
+
+
+def labels_of(names: Sequence[str]) -> dict[str, int]:
+    """Enumerate class names as ClearML's label enumeration."""
+    return {name: index for index, name in enumerate(names)}
+
+
+def flat_figures(package: ModelPackage) -> dict[str, float]:
+    """Write a package's figures as metadata, by `split/name`; another artifact's with its file."""
+    reference = artifact_for(package, "torch")
+    return {
+        f"{m.split}/{m.name}" + ("" if m.artifact == reference else f" ({m.artifact})"): m.value
+        for m in package.card.metrics
+    }
+
+
+def metadata_of(package: ModelPackage) -> dict[str, object]:
+    """Gather what is shown beside a model in ClearML."""
+    card = package.card
+    return {
+        **flat_figures(package),
+        "family": card.family,
+        "dataset": card.lineage.dataset.id or "",
+        "commit": card.lineage.commit or "",
+        "input": f"{card.preprocessing.width}x{card.preprocessing.height}",
+        "threshold": card.threshold.value,
+        "formats": ", ".join(artifact.format for artifact in card.artifacts),
+    }

@@ -1,0 +1,121 @@
+"""Register a finished model package: figures, labels, lineage and a card for people.
+
+Run `python -m components.publish --help` for its options.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.model_card import markdown
+from components.packages import artifact_for, labels_of, metadata_of, record_parent
+from components.run import Run
+from components.stage import Stage, StageOptions, StageResult
+
+
+class PublishConfig(StageOptions):
+    """Options of `publish`."""
+
+    model: str
+    """Model package: an id, a name, or a folder or zip on disk."""
+    evaluation: str = ""
+    """Task id of an `evaluate` run (or its folder) whose figures go into the package. It must
+    have measured this package or the one that it was exported from."""
+    project: str | None = None
+    """Project of the model registry; the task's own unless given."""
+    name: str | None = None
+    """Name in the registry; the dataset's name unless given."""
+    tags: tuple[str, ...] = ()
+    """Further tags."""
+    final: bool = True
+    """Make the registered model read-only (ClearML's `published`)."""
+
+
+class PublishResult(StageResult):
+    """What `publish` registered."""
+
+    model: str
+    """Id of the registered model."""
+    url: str
+    """Where its zip lies."""
+    metrics: dict[str, float]
+    """Its figures by `split/name`."""
+
+
+def publish(config: PublishConfig, run: Run) -> PublishResult:
+    """Put the measured figures into the package and register it.
+
+    Raises:
+        ValueError: no such model or evaluation, or the evaluation is another model's.
+    """
+    from models.package import Metric, ModelPackage
+
+    model = run.model(config.model)
+    package = ModelPackage.load(model.folder)
+    metrics: dict[str, float] = {}
+    if config.evaluation:
+        measured = run.result_of(config.evaluation)
+        artifact = _measured_artifact(package, model.id, measured, config.evaluation)
+        metrics = {str(k): float(v) for k, v in measured["metrics"].items()}
+        figures = [
+            Metric(name=name, value=value, split=split, artifact=artifact)
+            for key, value in metrics.items()
+            for split, _, name in [key.partition("/")]
+        ]
+        package = package.with_metrics(figures)
+    package = record_parent(package, model.id).save(run.folder / "package")
+    name = config.name or package.card.lineage.dataset.name or "model"
+    pages = {"published by": run.page()}
+    if config.evaluation:
+        pages["evaluation"] = config.evaluation
+    card = markdown(package.card, name, pages)
+    run.artifact("model_card", _text_file(run, card))
+    for key, value in metrics.items():
+        run.value(key, value)
+    saved = run.save_model(
+        package.folder,
+        name=name,
+        tags=["released", package.card.family, *config.tags],
+        labels=labels_of(package.card.class_names),
+        metadata=metadata_of(package),
+        comment=card,
+        project=config.project,
+        publish=config.final,
+    )
+    run.log(card)
+    return PublishResult(model=saved.id, url=saved.url, metrics=metrics)
+
+
+def _measured_artifact(package: Any, model: str, measured: dict[str, Any], reference: str) -> str:
+    """Find which file of this package the figures are about."""
+    try:
+        owner, artifact = str(measured["model"]), str(measured["artifact"])
+        measured["metrics"].items()
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError(f"evaluation: {reference} isn't a run of the evaluate stage") from None
+    if owner not in (model, *package.card.lineage.parents):
+        raise ValueError(
+            f"evaluation: {reference} measured model {owner}, not {model} or one it was made from"
+        )
+    names = [one.file for one in package.card.artifacts]
+    return artifact if artifact in names else artifact_for(package, "torch")
+
+
+def _text_file(run: Run, text: str) -> Any:
+    path = run.folder / "model_card.md"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+STAGE = Stage(
+    name="publish",
+    title="Register a finished model package with figures, labels, lineage and a card.",
+    function=publish,
+    config=PublishConfig,
+    result=PublishResult,
+    needs="cpu",
+    task_type="custom",
+)
+
+if __name__ == "__main__":
+    STAGE.main()

@@ -1,0 +1,90 @@
+"""Fit a model on a prepared dataset.
+
+Run `python -m components.train --help` for its options.
+"""
+
+from __future__ import annotations
+
+from components.packages import labels_of, metadata_of, record_training
+from components.prepared import prepared_dataset
+from components.run import Run
+from components.stage import Stage, StageOptions, StageResult
+from models.families import Checkpoints, family
+
+
+class TrainConfig(StageOptions):
+    """Options of `train`."""
+
+    dataset: str
+    """Prepared dataset: an id, project/name, project/name@version, a name or a folder on disk."""
+    name: str | None = None
+    """Name of the model; the dataset's name unless given."""
+    keep_local: bool = True
+    """Leave the local copy of the dataset in the cache."""
+
+
+class TrainResult(StageResult):
+    """What `train` made."""
+
+    model: str
+    """Id of the model package with the best weights."""
+    metrics: dict[str, float]
+    """Validation figures of the best epoch."""
+    best_epoch: int
+    epochs: int
+    seconds: float
+    interrupted: bool
+
+
+def train(config: TrainConfig, run: Run) -> TrainResult:
+    """Train, going on from the last checkpoint of a killed attempt, and save the best weights.
+
+    Raises:
+        ValueError: no such dataset, or one that can't be trained on.
+    """
+    found = family(config.family)
+    data = prepared_dataset(run, config.dataset, config.family, keep=config.keep_local)
+    for split in ("train", "val"):
+        data.need(split)
+    resume = run.checkpoint()
+    if resume is not None:
+        run.log("going on from the last checkpoint of an earlier attempt")
+    done = found.train(
+        data.folder,
+        STAGE.part(config, found.train_options),
+        Checkpoints(run.folder / "training", resume, run.save_checkpoint, run.stop_requested),
+        run,
+    )
+    package = record_training(done.package, run, data.copy, done.metrics)
+    for name, value in done.metrics.items():
+        run.value(f"val/{name}", value)
+    saved = run.save_model(
+        package.folder,
+        name=config.name or data.copy.name or "model",
+        tags=["trained", config.family],
+        labels=labels_of(package.card.class_names),
+        metadata=metadata_of(package),
+    )
+    return TrainResult(
+        model=saved.id,
+        metrics={name: round(value, 6) for name, value in done.metrics.items()},
+        best_epoch=done.best_epoch,
+        epochs=done.epochs,
+        seconds=round(done.seconds, 1),
+        interrupted=done.interrupted,
+    )
+
+
+STAGE = Stage(
+    name="train",
+    title="Fit a model on a prepared dataset and keep its best weights.",
+    function=train,
+    config=TrainConfig,
+    result=TrainResult,
+    needs="gpu",
+    task_type="training",
+    mixin=lambda found: found.train_options,
+)
+
+if __name__ == "__main__":
+    STAGE.main()
