@@ -76,6 +76,9 @@ def check_picture(path: Path) -> PictureFacts:
             image.draft("L", (width // 8, height // 8))
             grey = image.convert("L")
             brightness = float(np.asarray(grey).mean())
+            if kind == "PNG":
+                with Image.open(io.BytesIO(content)) as again:
+                    again.verify()  # checksums, which decoding skips
     except PictureError:
         raise
     except UnidentifiedImageError:

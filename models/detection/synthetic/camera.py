@@ -31,8 +31,7 @@ def shoot(rng: np.random.Generator, picture: Picture, difficulty: float) -> Pict
     if rng.random() < 0.5 * difficulty + 0.1:
         quality = int(rng.integers(round(85 - 70 * difficulty), 91))
         _, coded = cv2.imencode(".jpg", shot, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        damaged: Picture = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-        return damaged
+        shot = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
     return shot
 
 
