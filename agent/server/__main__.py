@@ -1,0 +1,147 @@
+"""The command line of the server: `python -m agent.server --state DIR`."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import socket
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+import uvicorn
+
+from .app import build
+from .credentials import write_private
+from .settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until a signal ends the process; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = _settings(arguments)
+    os.umask(0o077)  # what people upload and the tokens' key are the owner's alone
+    try:
+        settings.state.mkdir(parents=True, exist_ok=True)
+        lock = _lock(settings.state)
+        state_id(settings.state)
+        listener = _listen(settings.host, settings.port)
+        app = build(settings)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"agent.server: {error}\n")
+        return 1
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        # Clients pause for half a minute between pings; a connection closed under them is a retry.
+        timeout_keep_alive=600,
+        timeout_graceful_shutdown=3,
+    )
+    with lock, listener:
+        _Server(config, settings).run(sockets=[listener])
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready, on one line of standard output."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            sys.stdout.write(f"serving http://{host}:{port} from {self._settings.state}\n")
+            sys.stdout.flush()
+
+
+def state_id(state: Path) -> str:
+    """The state folder's own id, made at the first start; `debug.ping` tells it."""
+    path = state / "id"
+    if not path.exists():
+        write_private(path, uuid.uuid4().hex)
+    return path.read_text().strip()
+
+
+def _settings(arguments: Sequence[str] | None) -> Settings:
+    parser = argparse.ArgumentParser(
+        prog="python -m agent.server",
+        description="The embedded ClearML-compatible server: API and file server in one process.",
+    )
+    parser.add_argument("--state", type=Path, required=True, help="folder for all that is kept")
+    parser.add_argument(
+        "--credentials", type=Path, help="JSON file with access_key, secret_key and user"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8008, help="port to listen on, 0 for a free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--non-responsive-after",
+        type=float,
+        default=7200.0,
+        metavar="SECONDS",
+        help="stop running tasks that have been silent for so long (%(default)s)",
+    )
+    parser.add_argument(
+        "--power-safe",
+        action="store_true",
+        help="wait for the disk at each write, so that a power cut loses nothing either",
+    )
+    found = parser.parse_args(arguments)
+    if found.non_responsive_after <= 0:
+        parser.error("--non-responsive-after must be more than 0 seconds")
+    state = found.state.absolute()
+    return Settings(
+        state=state,
+        credentials=found.credentials or state / "credentials.json",
+        host=found.host,
+        port=found.port,
+        non_responsive_after=found.non_responsive_after,
+        power_safe=found.power_safe,
+    )
+
+
+def _lock(state: Path) -> TextIO:
+    """Hold the state folder: two servers on one database would each lose the other's writes."""
+    held = (state / "lock").open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        held.close()
+        raise ValueError(f"another server is already using {state}") from error
+    return held
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ValueError(
+            f"can't listen on {host}:{port} ({error.strerror}): another server may be using the "
+            "port; choose one with --port"
+        ) from error
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        logging.getLogger(__name__).warning(
+            "listening on %s: anyone on the network can reach this server, without encryption", host
+        )
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())

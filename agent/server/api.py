@@ -1,0 +1,144 @@
+"""The API's door: reads a request, finds its action, runs it where it belongs, answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from starlette.types import Receive, Scope, Send
+
+from . import requests
+from .authentication import Authenticator
+from .credentials import Keys, User
+from .envelope import failure, success
+from .errors import ApiError, BadRequestError
+from .registry import ACTIONS, Action, Call, Mode
+from .settings import API_VERSION, Settings
+from .store import Store
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_LARGE = 256 * 1024  # bytes; larger bodies are read, and larger answers written, off the event loop
+_NOBODY = User("", "", "")
+
+
+class Api:
+    """The ASGI application that serves `service.action` calls."""
+
+    def __init__(self, settings: Settings, store: Store, keys: Keys) -> None:
+        self._settings = settings
+        self._store = store
+        self._keys = keys
+        self._authenticator = Authenticator(keys)
+        self._writing = ThreadPoolExecutor(1, "writer")
+        self._reading = ThreadPoolExecutor(3, "reader")
+
+    def close(self) -> None:
+        """Finish what is under way and let no more in."""
+        self._writing.shutdown()
+        self._reading.shutdown()
+
+    async def write(self, work: Callable[[Call], T]) -> T:
+        """Do the server's own housekeeping in the writer's transaction."""
+        call = Call(
+            "server.housekeeping", {}, self._store.writer, self._keys.user, self._settings,
+            self._keys,
+        )  # fmt: skip
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writing, self._transaction, work, call)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        name, version = scope["path"][:100], API_VERSION
+        try:
+            name, version = requests.endpoint(scope["path"])
+            answer = await self._answer(name, version, scope, receive)
+            code = 200
+        except ApiError as error:
+            code, answer = error.code, failure(name, version, error)
+        except (OverflowError, UnicodeError, RecursionError) as error:
+            refused = BadRequestError(f"a value is out of range or not a text: {error}")
+            code, answer = 400, failure(name, version, refused)
+        except Exception as error:
+            log.exception("%s failed", name)
+            fault = ApiError(f"General error: {type(error).__name__}: {error}", code=500)
+            code, answer = 500, failure(name, version, fault)
+        await respond(send, code, answer)
+
+    async def _answer(self, name: str, version: str, scope: Scope, receive: Receive) -> bytes:
+        headers = requests.headers(scope)
+        raw = await requests.body(receive, self._settings.max_body)
+        found = ACTIONS.get(name)
+        if found is None:
+            raise ApiError(f"Unknown action {name}", subcode=0)
+        reader = self._store.reader()
+        user = _NOBODY
+        if not found.public:
+            user = self._authenticator.user(headers.get("authorization", ""), reader)
+        loop = asyncio.get_running_loop()
+        parse = (raw, headers, scope.get("query_string", b""), self._settings.max_body)
+        if len(raw) > _LARGE:
+            body, batch = await loop.run_in_executor(
+                self._reading, lambda: requests.arguments(*parse)
+            )
+        else:
+            body, batch = requests.arguments(*parse)
+        call = Call(
+            name,
+            body,
+            reader,
+            user,
+            self._settings,
+            self._keys,
+            batch,
+            headers.get("x-clearml-worker") or headers.get("x-trains-worker"),
+            (scope.get("client") or ("",))[0],
+        )
+        if found.mode is Mode.READ:
+            return success(name, version, found.handler(call))
+        if found.mode is Mode.SCAN:
+            return await loop.run_in_executor(self._reading, self._scan, found, call, version)
+        call.db = self._store.writer
+        data = await loop.run_in_executor(self._writing, self._transaction, found.handler, call)
+        for finish in call.after:
+            finish()
+        return success(name, version, data)
+
+    def _scan(self, found: Action, call: Call, version: str) -> bytes:
+        call.db = self._store.reader()
+        return success(found.name, version, found.handler(call))
+
+    def _transaction(self, work: Callable[[Call], T], call: Call) -> T:
+        connection = call.db.connection
+        connection.execute("BEGIN")
+        try:
+            result = work(call)
+            connection.execute("COMMIT")
+        except BaseException:
+            try:
+                connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                log.exception("rollback failed")
+            raise
+        return result
+
+
+async def respond(send: Send, code: int, answer: bytes, kind: bytes = b"application/json") -> None:
+    """Send a whole answer. Head and body leave in one write: the loop joins them."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": code,
+            "headers": [
+                (b"content-type", kind),
+                (b"content-length", str(len(answer)).encode()),
+                (b"x-content-type-options", b"nosniff"),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": answer})

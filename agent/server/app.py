@@ -1,0 +1,62 @@
+"""The whole server as one ASGI application: the API at `/`, files at `/files`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from . import credentials, services
+from .api import Api
+from .files import PREFIX, FileServer
+from .settings import Settings
+from .store import Store
+from .watchdog import Watchdog
+
+log = logging.getLogger(__name__)
+
+
+def build(settings: Settings) -> Starlette:
+    """Open the state folder and build the application over it.
+
+    Raises:
+        ValueError: The state can't be used; the message says why.
+    """
+    services.load()
+    settings.state.mkdir(parents=True, exist_ok=True)
+    keys = credentials.load(settings.credentials, settings.state / "signing.key")
+    store = Store(settings.database, power_safe=settings.power_safe)
+    api = Api(settings, store, keys)
+    files = FileServer(settings, store, keys)
+    watchdog = Watchdog(settings.non_responsive_after)
+
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(watchdog.interval)
+            try:
+                await api.write(watchdog.run)
+            except Exception:
+                log.exception("the watchdog stumbled")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await api.write(services.prepare)
+        task = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            api.close()
+            store.close()
+
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        # The SDK uploads to the bare `/files`, which a mounted route would not match.
+        served = scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/")
+        await (files if served else api)(scope, receive, send)
+
+    return Starlette(routes=[Mount("/", app=door)], lifespan=lifespan)

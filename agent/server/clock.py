@@ -1,0 +1,53 @@
+"""Times as the API writes them: UTC, ISO 8601, always with microseconds so that text sorts."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from .errors import BadRequestError
+
+
+def now() -> str:
+    """The present time, e.g. `2026-11-20T22:05:00.123456+00:00`."""
+    return write(datetime.now(UTC))
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch, the unit of event timestamps."""
+    return time.time_ns() // 1_000_000
+
+
+def write(moment: datetime) -> str:
+    """Write a time; one without a zone is taken as UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def from_seconds(seconds: float) -> str:
+    """Write a time given in seconds since the epoch."""
+    return write(datetime.fromtimestamp(seconds, UTC))
+
+
+def seconds(text: str) -> float:
+    """Seconds since the epoch of a time that this module wrote."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def normalize(value: str | float) -> str:
+    """Bring a client's time (ISO text or seconds since the epoch) into this module's form.
+
+    Raises:
+        BadRequestError: It is not a time.
+    """
+    try:
+        if isinstance(value, (int, float)):
+            return from_seconds(value)
+        text = value.strip()
+        try:
+            return from_seconds(float(text))
+        except ValueError:
+            return write(datetime.fromisoformat(text))
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadRequestError(f"not a date: {value!r}") from error

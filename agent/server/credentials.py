@@ -1,0 +1,145 @@
+"""Who may call: the credentials file, the signing key, and the tokens made with it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from .errors import UnauthorizedError
+from .settings import API_VERSION, SERVER_VERSION
+
+TOKEN_SECONDS = 30 * 24 * 3600
+"""How long a token holds unless a shorter time is asked for."""
+
+
+@dataclass(frozen=True)
+class User:
+    """Who is calling."""
+
+    id: str
+    name: str
+    company: str
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The first user's credentials and the key that signs tokens."""
+
+    access_key: str
+    secret_key: str
+    user: User
+    signing_key: str
+
+    def matches(self, access_key: str, secret_key: str) -> bool:
+        """Whether these are the first user's credentials; takes the same time for any guess."""
+        same_key = hmac.compare_digest(access_key.encode(), self.access_key.encode())
+        same_secret = hmac.compare_digest(secret_key.encode(), self.secret_key.encode())
+        return same_key and same_secret
+
+    def token(self, user: User, expires_in: float | None = None) -> str:
+        """A signed token. The SDK reads the versions and the feature set out of it."""
+        lifetime = min(expires_in or TOKEN_SECONDS, TOKEN_SECONDS)
+        claims = {
+            "exp": int(time.time() + lifetime),
+            "auth_type": "Bearer",
+            "api_version": API_VERSION,
+            "server_version": SERVER_VERSION,
+            "server_build": "sightline",
+            "feature_set": "basic",
+            "env": "local",
+            "identity": {
+                "user": user.id,
+                "user_name": user.name,
+                "company": user.company,
+                "company_name": "sightline",
+                "role": "admin",
+            },
+        }
+        return jwt.encode(claims, self.signing_key, algorithm="HS256")
+
+    def user_of(self, token: str) -> User:
+        """The user that a token was made for.
+
+        Raises:
+            UnauthorizedError: It is forged, expired or not a token.
+        """
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token, self.signing_key, algorithms=["HS256"], options={"require": ["exp"]}
+            )
+            identity = claims["identity"]
+            return User(identity["user"], identity["user_name"], identity["company"])
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
+            raise UnauthorizedError(f"invalid or expired token: {error}") from error
+
+
+def digest(secret: str) -> str:
+    """What is kept of a secret that only its owner knows."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def basic(header: str) -> tuple[str, str]:
+    """The key and the secret in the part of an `Authorization` header after `Basic`.
+
+    Raises:
+        UnauthorizedError: It can't be read.
+    """
+    try:
+        key, colon, secret = base64.b64decode(header, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
+        raise UnauthorizedError("unreadable basic credentials") from error
+    if not colon:
+        raise UnauthorizedError("unreadable basic credentials")
+    return key, secret
+
+
+def load(credentials: Path, signing_key: Path) -> Keys:
+    """Read the credentials file and the signing key, making (0600) the one that's absent.
+
+    Raises:
+        ValueError: The credentials file can't be read or lacks a key.
+    """
+    if not credentials.exists():
+        made = {
+            "access_key": secrets.token_hex(10).upper(),
+            "secret_key": secrets.token_urlsafe(36),
+            "user": "sightline",
+        }
+        write_private(credentials, json.dumps(made, indent=2) + "\n")
+    if not signing_key.exists():
+        write_private(signing_key, secrets.token_hex(32))
+    try:
+        found = json.loads(credentials.read_text())
+        access_key, secret_key = str(found["access_key"]), str(found["secret_key"])
+        name = str(found.get("user") or "sightline")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{credentials}: expected JSON with access_key, secret_key and user ({error!r})"
+        ) from error
+    company = uuid.uuid5(uuid.NAMESPACE_URL, "sightline:company").hex
+    user = User(uuid.uuid5(uuid.NAMESPACE_URL, f"sightline:user:{name}").hex, name, company)
+    return Keys(access_key, secret_key, user, signing_key.read_text().strip())
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read; nobody sees it half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

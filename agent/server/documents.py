@@ -1,0 +1,150 @@
+"""The collections of documents: which fields exist, which are indexed, which are held apart.
+
+A document is a JSON object in one row. Fields that are often filtered or sorted by are generated
+columns of that row, so they can't disagree with the document. Fields that grow large (source
+diffs, configurations, metrics) are `parts`: rows of their own, read and written only when needed,
+so that lists and pings stay cheap however large a task's configuration is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One kind of document.
+
+    Attributes:
+        table: Name of its table.
+        noun: What one document is called in messages.
+        fields: The known top-level fields; a filter on any other key is ignored.
+        columns: Top-level fields with a generated column.
+        indexes: Column lists to index.
+        parts: Top-level fields held in rows of their own.
+        lists: Dotted names of arrays of objects, searched through when a name goes into them.
+        dates: Fields that hold a time.
+        patterns: Fields for which a plain text filter is a regular expression.
+        objects: Top-level fields that a projection shows as `{}` when they are absent.
+    """
+
+    table: str
+    noun: str
+    fields: frozenset[str]
+    columns: tuple[str, ...]
+    indexes: tuple[tuple[str, ...], ...]
+    parts: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
+    dates: frozenset[str] = frozenset({"created", "last_update", "last_change"})
+    patterns: frozenset[str] = frozenset({"name"})
+    objects: frozenset[str] = frozenset()
+    tags: frozenset[str] = field(default=frozenset({"tags", "system_tags"}))
+
+    @property
+    def parts_table(self) -> str:
+        """Name of the table that holds the parts."""
+        return f"{self.table}_parts"
+
+
+_SHARED = {
+    "id", "name", "user", "company", "created", "last_update", "last_change", "tags",
+    "system_tags", "comment", "project", "parent",
+}  # fmt: skip
+
+TASKS = Collection(
+    table="tasks",
+    noun="task",
+    fields=frozenset(
+        _SHARED
+        | {
+            "type", "status", "status_changed", "status_message", "status_reason", "started",
+            "completed", "published", "active_duration", "last_iteration", "last_metrics",
+            "last_worker", "last_worker_report", "execution", "script", "hyperparams",
+            "configuration", "models", "output", "input", "container", "runtime", "report",
+            "enqueue_status",
+        }
+    ),
+    columns=(
+        "name", "project", "parent", "type", "status", "user", "created", "started", "completed",
+        "last_update", "last_change", "tags", "system_tags",
+    ),
+    indexes=(
+        ("project", "last_update"), ("status", "last_update"), ("last_update",), ("created",),
+        ("parent",), ("name",),
+    ),
+    parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
+    lists=frozenset({"models.input", "models.output", "execution.artifacts"}),
+    dates=frozenset(
+        {
+            "created", "started", "completed", "published", "last_update", "last_change",
+            "status_changed", "last_worker_report",
+        }
+    ),
+    patterns=frozenset({"name", "comment", "report"}),
+    objects=frozenset(
+        {
+            "runtime", "hyperparams", "configuration", "execution", "models", "script", "output",
+            "last_metrics", "container",
+        }
+    ),
+)  # fmt: skip
+
+MODELS = Collection(
+    table="models",
+    noun="model",
+    fields=frozenset(
+        _SHARED
+        | {
+            "task", "framework", "uri", "ready", "labels", "design", "metadata", "ui_cache",
+            "last_iteration", "stats",
+        }
+    ),
+    columns=(
+        "name", "project", "task", "framework", "uri", "ready", "created", "last_update", "tags",
+        "system_tags", "parent", "user",
+    ),
+    indexes=(("project", "last_update"), ("task",), ("uri",), ("name",), ("last_update",)),
+    parts=frozenset({"design"}),
+    objects=frozenset({"metadata", "labels", "design"}),
+    patterns=frozenset({"name", "comment"}),
+)  # fmt: skip
+
+PROJECTS = Collection(
+    table="projects",
+    noun="project",
+    fields=frozenset(
+        (_SHARED - {"project"})
+        | {"basename", "description", "default_output_destination", "path", "featured"}
+    ),
+    columns=("name", "basename", "parent", "created", "last_update", "tags", "system_tags"),
+    indexes=(("name",), ("parent",), ("last_update",)),
+    patterns=frozenset({"name", "description"}),
+)
+
+QUEUES = Collection(
+    table="queues",
+    noun="queue",
+    fields=frozenset((_SHARED - {"project", "parent"}) | {"metadata", "display_name"}),
+    columns=("name", "created", "tags", "system_tags"),
+    indexes=(("name",),),
+    objects=frozenset({"metadata"}),
+)
+
+WORKERS = Collection(
+    table="workers",
+    noun="worker",
+    fields=frozenset({"id", "tags", "system_tags", "queues", "task", "queue", "user"}),
+    columns=("last_report_time",),
+    indexes=(),
+    dates=frozenset({"last_report_time", "last_activity_time", "register_time"}),
+)
+
+CREDENTIALS = Collection(
+    table="credentials",
+    noun="credentials",
+    fields=frozenset({"id", "label", "user", "created"}),
+    columns=("user",),
+    indexes=(),
+)
+
+ALL = (TASKS, MODELS, PROJECTS, QUEUES, WORKERS, CREDENTIALS)

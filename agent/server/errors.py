@@ -1,0 +1,69 @@
+"""Errors that reach the client in the API's envelope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ApiError(ValueError):
+    """A call that is refused.
+
+    Args:
+        message: One line: what is wrong, where.
+        code: HTTP status, which is also the envelope's `result_code`. Never 503 and never above
+            500: the SDK repeats such calls for ever.
+        subcode: The envelope's `result_subcode`; clients tell some cases apart by it.
+        data: Details, shown in the envelope as `error_data`.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int = 400,
+        subcode: int = 0,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.subcode = subcode
+        self.data = data or {}
+
+
+class BadRequestError(ApiError):
+    """A field that is missing or has the wrong type or value."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"Validation error ({message})", code=400, subcode=12)
+
+
+class UnauthorizedError(ApiError):
+    """Credentials or a token that are missing, wrong or expired."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"UnauthorizedError ({message})", code=401, subcode=20)
+
+
+_SUBCODES = {"task": 101, "model": 201, "project": 401, "queue": 701, "worker": 1001}
+
+
+class NotFoundError(ApiError):
+    """An id that names nothing.
+
+    The subcodes for tasks and models are those the SDK looks for; the others are ours.
+    """
+
+    def __init__(self, kind: str, identity: str) -> None:
+        super().__init__(
+            f"Invalid {kind} id: id={identity}", code=400, subcode=_SUBCODES.get(kind, 100)
+        )
+
+
+class InvalidStatusError(ApiError):
+    """A step of the task life cycle that the task's status doesn't allow."""
+
+    def __init__(self, task: str, status: str, action: str) -> None:
+        super().__init__(
+            f"Invalid task status: task={task}, status={status}, action={action}", subcode=110
+        )

@@ -1,0 +1,268 @@
+"""The file server: uploads, downloads with ranges, deletions.
+
+A file appears under its name whole or not at all: it is written beside, flushed to the disk and
+then renamed. Names are checked piece by piece, so nothing outside the folder can be reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import mimetypes
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote
+
+from starlette.responses import FileResponse
+from starlette.types import Receive, Scope, Send
+
+from . import requests
+from .api import respond
+from .authentication import Authenticator
+from .credentials import Keys
+from .encoding import dumps
+from .errors import ApiError, BadRequestError, UnauthorizedError
+from .multipart import Parts
+from .settings import Settings
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/files"
+"""Where files are served; the API has the rest of the addresses."""
+
+_CHUNK = 1 << 20  # bytes read or written at once, each time in a thread
+
+
+class _Download(FileResponse):
+    chunk_size = _CHUNK
+
+
+class FileServer:
+    """The ASGI application that serves `/files`."""
+
+    def __init__(self, settings: Settings, store: Store, keys: Keys) -> None:
+        self._root = settings.files
+        self._incoming = settings.incoming
+        self._store = store
+        self._authenticator = Authenticator(keys)
+        self._root.mkdir(parents=True, exist_ok=True)
+        # What an earlier process was receiving when it ended is of no use to anyone.
+        shutil.rmtree(self._incoming, ignore_errors=True)
+        self._incoming.mkdir(parents=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            header = requests.headers(scope).get("authorization", "")
+            self._authenticator.user(header, self._store.reader())
+            await self._answer(scope, receive, send)
+        except UnauthorizedError as error:
+            await _text(send, 401, error.message)
+        except ApiError as error:
+            await _text(send, error.code, error.message)
+        except OSError as error:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            await _text(send, 500, f"the file server could not do that: {error.strerror}")
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name = scope["path"].removeprefix(PREFIX)
+        method = scope["method"]
+        if method in ("POST", "PUT"):
+            headers = requests.headers(scope)
+            if method == "PUT":
+                names = [await self._receive_whole(name, receive)]
+            else:
+                names = await self._receive_parts(name, headers.get("content-type", ""), receive)
+            await respond(send, 200, dumps(names).encode())
+        elif method in ("GET", "HEAD"):
+            await self._download(name, scope, receive, send)
+        elif method == "DELETE":
+            await asyncio.to_thread(self._delete, name)
+            await _text(send, 200, "deleted")
+        else:
+            await _text(send, 405, f"{method} is not served here")
+
+    async def _download(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        path = self._path(name)
+        found = await asyncio.to_thread(_regular, path)
+        if found is None:
+            await _text(send, 404, f"no such file: {name}")
+            return
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        answer = _Download(
+            path,
+            media_type=kind,
+            stat_result=found,
+            headers={
+                "x-content-type-options": "nosniff",
+                # An uploaded page must not act with the rights of this origin.
+                "content-security-policy": "sandbox",
+            },
+        )
+        await answer(scope, receive, send)
+
+    async def _receive_whole(self, name: str, receive: Receive) -> str:
+        upload = Upload(self._incoming)
+        try:
+            async for chunk in _stream(receive):
+                await upload.write(chunk)
+            return await upload.finish(self._path(unquote(name)), self._root)
+        finally:
+            await upload.discard()
+
+    async def _receive_parts(self, base: str, kind: str, receive: Receive) -> list[str]:
+        parts = Parts(kind)
+        names: list[str] = []
+        upload: Upload | None = None
+        try:
+            async for chunk in _stream(receive):
+                for event, value in parts.feed(chunk):
+                    if event == "begin":
+                        target = f"{base}/{unquote(value.decode('utf-8', 'surrogateescape'))}"
+                        path = self._path(target)
+                        upload = Upload(self._incoming)
+                    elif event == "data" and upload is not None:
+                        await upload.write(value)
+                    elif event == "end" and upload is not None:
+                        names.append(await upload.finish(path, self._root))
+                        upload = None
+            if not parts.complete:
+                raise BadRequestError("the upload is cut short")
+        finally:
+            if upload is not None:
+                await upload.discard()
+        if not names:
+            raise BadRequestError("the upload holds no file")
+        return names
+
+    def _path(self, name: str) -> Path:
+        """The place of a name below the root.
+
+        Raises:
+            BadRequestError: The name tries to leave the root, or can't be a file's name.
+        """
+        pieces = [piece for piece in name.split("/") if piece]
+        if not pieces:
+            raise BadRequestError("a file needs a name")
+        for piece in pieces:
+            if piece in (".", "..") or any(ord(letter) < 32 for letter in piece):
+                raise BadRequestError(f"not a file name: {name!r}")
+            if len(os.fsencode(piece)) > 255:
+                raise BadRequestError(f"a name of more than 255 bytes: {piece[:60]!r}...")
+        if len(os.fsencode(name)) > 3000:
+            raise BadRequestError("the name is too long")
+        return self._root.joinpath(*pieces)
+
+    def _delete(self, name: str) -> None:
+        path = self._path(name)
+        if _regular(path) is None:
+            raise ApiError(f"no such file: {name}", code=404)
+        path.unlink()
+        for folder in path.parents:
+            if folder == self._root:
+                break
+            try:
+                folder.rmdir()
+            except OSError:
+                break
+
+
+class Upload:
+    """One file on its way in."""
+
+    def __init__(self, incoming: Path) -> None:
+        self._beside = incoming / uuid.uuid4().hex
+        self._file: BinaryIO | None = None
+        self._waiting: list[bytes] = []
+        self._size = 0
+
+    async def write(self, chunk: bytes) -> None:
+        """Take more of the file; it goes to the disk in large pieces, off the event loop."""
+        self._waiting.append(chunk)
+        self._size += len(chunk)
+        if self._size >= _CHUNK:
+            await asyncio.to_thread(self._flush)
+
+    async def finish(self, path: Path, root: Path) -> str:
+        """Put the file in its place, safe on the disk; returns its name below the root."""
+        await asyncio.to_thread(self._publish, path, root)
+        return f"/{path.relative_to(root).as_posix()}"
+
+    async def discard(self) -> None:
+        """Forget the file, unless it has been put in its place."""
+        if self._file is not None:
+            self._file.close()
+            await asyncio.to_thread(self._beside.unlink, missing_ok=True)
+
+    def _flush(self) -> BinaryIO:
+        if self._file is None:
+            self._file = self._beside.open("wb", buffering=0)
+        for chunk in self._waiting:
+            view = memoryview(chunk)
+            while view:
+                view = view[self._file.write(view) :]
+        self._waiting.clear()
+        self._size = 0
+        return self._file
+
+    def _publish(self, path: Path, root: Path) -> None:
+        with self._flush() as file:
+            os.fsync(file.fileno())
+        self._file = None
+        try:
+            # A deletion may take away a folder that became empty between these two steps.
+            for last in (False, True):
+                try:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    self._beside.replace(path)
+                    break
+                except FileNotFoundError:
+                    if last:
+                        raise
+        except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
+            self._beside.unlink(missing_ok=True)
+            raise BadRequestError(f"a folder or a file is in the way of {path.name!r}") from error
+        _sync_folders(path.parent, root)
+
+
+def _sync_folders(folder: Path, root: Path) -> None:
+    """Make the names of a new file and of its folders safe on the disk."""
+    while True:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if folder == root:
+            return
+        folder = folder.parent
+
+
+def _regular(path: Path) -> os.stat_result | None:
+    with contextlib.suppress(OSError, ValueError):
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode):
+            return found
+    return None
+
+
+async def _stream(receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequestError("the client went away")
+        if message.get("body"):
+            yield message["body"]
+        if not message.get("more_body"):
+            return
+
+
+async def _text(send: Send, code: int, message: str) -> None:
+    await respond(send, code, message.encode("utf-8", "replace"), b"text/plain; charset=utf-8")

@@ -1,0 +1,47 @@
+r"""Regular expressions in filters, and the cheaper SQL that many of them amount to.
+
+Clients ask for `^exact\ name$` all the time. Such a pattern is an equality and a pattern without
+any operator is a substring; only the rest is matched row by row with `re`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .errors import BadRequestError
+
+_LIMIT = 10_000  # characters; longer ones are a mistake or an attack
+_PLAIN = re.compile(r"(\^?)((?:[^\\.^$*+?{}\[\]|()]|\\[^A-Za-z0-9])+)(\$?)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def compare(sql: str, pattern: str) -> tuple[str, list[Any]]:
+    """SQL for "the text `sql` matches the pattern somewhere" and the values it needs.
+
+    Raises:
+        BadRequestError: The pattern is not a regular expression.
+    """
+    if len(pattern) > _LIMIT:
+        raise BadRequestError(f"pattern longer than {_LIMIT} characters")
+    plain = _PLAIN.fullmatch(pattern)
+    if plain:
+        start, text, end = plain[1], _ESCAPED.sub(r"\1", plain[2]), plain[3]
+        if start and end:
+            return f"{sql} = ?", [text]
+        if start:
+            return f"substr({sql}, 1, ?) = ?", [len(text), text]
+        if not end:
+            return f"instr({sql}, ?) > 0", [text]
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise BadRequestError(f"not a regular expression: {pattern!r}: {error}") from error
+    return f"matches(?, {sql})", [pattern]
+
+
+def fold(pattern: str) -> str:
+    """The same pattern, blind to case, unless it is anchored at both ends (an exact lookup)."""
+    if (pattern.startswith("^") and pattern.endswith("$")) or pattern.startswith("(?"):
+        return pattern
+    return f"(?i:{pattern})"

@@ -1,0 +1,319 @@
+"""The query language of `get_all`: a request's filters become one SQL condition.
+
+What is understood, for any known field and any dotted name below it:
+
+- a list: any of the values; `None` in it matches an absent field. Names such as `-x` or the pair
+  `"__$not", "x"` exclude. `__$and`/`__$or` (and first of all `__$all`/`__$any`) say how those that
+  follow are joined; groups are joined by "and".
+- `[low, high]` on a number, either may be null: a closed range.
+- a text: a regular expression for names and comments, a comparison such as `>=2026-01-01` for
+  dates, otherwise equality.
+- `_any_`, `_or_`, `_all_`, `_and_`: `{fields, pattern}` or `{fields, datetime}` over many fields.
+- `search_text`: a text anywhere in name, id, comment or tags.
+
+Keys that name no field of the collection are ignored, as clients send several.
+"""
+
+from __future__ import annotations
+
+# Field names are checked against `_PATH` before they are written into SQL; values are bound.
+# ruff: noqa: S608
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import clock
+from .documents import Collection
+from .encoding import dumps
+from .errors import BadRequestError
+from .patterns import compare, fold
+
+Term = tuple[str, list[Any]]
+"""A piece of SQL and the values for its placeholders."""
+
+_JOINERS = {"__$all": "and", "__$and": "and", "__$any": "or", "__$or": "or"}
+_COMPARISONS = (">=", "<=", ">", "<")
+_EXCLUDABLE = {"id", "status", "type", "user", "project", "parent", "framework", "task"}
+_MULTI = {"_any_": " OR ", "_or_": " OR ", "_all_": " AND ", "_and_": " AND "}
+_SEARCHED = ("name", "id", "comment", "tags", "system_tags")
+
+
+@dataclass
+class Where:
+    """An SQL condition under construction, with its values."""
+
+    collection: Collection
+    terms: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+    @property
+    def sql(self) -> str:
+        """The condition."""
+        return " AND ".join(f"({term})" for term in self.terms) or "1"
+
+    def add(self, sql: str, *values: Any) -> Where:
+        """Demand one more thing, written in SQL."""
+        self.terms.append(sql)
+        self.values.extend(values)
+        return self
+
+
+def compile_filters(collection: Collection, filters: Mapping[str, Any]) -> Where:
+    """Turn the filters of a `get_all` request into a condition.
+
+    Raises:
+        BadRequestError: A filter has a value that can't be understood.
+    """
+    where = Where(collection)
+    for key, value in filters.items():
+        if value is None:
+            continue
+        if key in _MULTI:
+            _multi(where, _MULTI[key], key, value)
+        elif key == "search_text":
+            _search(where, value)
+        elif key.partition(".")[0] in collection.fields:
+            _field(where, key, value)
+    return where
+
+
+def compile_order(collection: Collection, order_by: Any) -> str:
+    """The SQL order for `order_by`, a name or a list of names, `-` before one for descending.
+
+    Names that aren't fields (`@text_score` among them) are left out.
+    """
+    names = [order_by] if isinstance(order_by, str) else order_by or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise BadRequestError("order_by must be a list of field names")
+    terms = []
+    for name in names:
+        path = name.removeprefix("-")
+        if path.partition(".")[0] not in collection.fields or not _PATH.fullmatch(path):
+            continue
+        way = " DESC" if name.startswith("-") else ""
+        terms.append(f"{_literal(collection, path)}{way}")
+    return ", ".join([*terms, "rowid"])
+
+
+_PATH = re.compile(r"[^\"'\x00]+")
+
+
+def _literal(collection: Collection, path: str) -> str:
+    """The SQL for a field, with the name written into it (it holds no quote)."""
+    head, _, rest = path.partition(".")
+    if path == "id" or path in collection.columns:
+        return f'"{path}"'
+    if head in collection.parts:
+        inner = f"json_extract(p.value, '{_json_path(rest)}')"
+        return (
+            f"(SELECT {inner} FROM {collection.parts_table} p "
+            f"WHERE p.id = {collection.table}.id AND p.part = '{head}')"
+        )
+    return f"json_extract({collection.table}.doc, '{_json_path(path)}')"
+
+
+def _json_path(path: str) -> str:
+    keys = [key.replace("%2E", ".").replace("%2e", ".") for key in path.split(".")] if path else []
+    return "$" + "".join(f'."{key}"' for key in keys)
+
+
+def _field(where: Where, path: str, value: Any) -> None:
+    if not _PATH.fullmatch(path):
+        raise BadRequestError(f"not a field name: {path!r}")
+    collection = where.collection
+    if path in collection.tags:
+        _tags(where, path, value if isinstance(value, list) else [value])
+        return
+    for listed in collection.lists:
+        if path.startswith(f"{listed}."):
+            _within(where, listed, path.removeprefix(f"{listed}."), value)
+            return
+    sql = _literal(collection, path)
+    if path in collection.dates:
+        _dates(where, sql, value if isinstance(value, list) else [value])
+    elif isinstance(value, list):
+        if _is_range(value) and path.partition(".")[0] in _NUMERIC:
+            _range(where, sql, value)
+        else:
+            _members(where, sql, value, excludable=path in _EXCLUDABLE)
+    elif isinstance(value, dict):
+        raise BadRequestError(f"{path}: a filter is a value or a list of values")
+    elif path in collection.patterns and isinstance(value, str):
+        term, values = compare(sql, value)
+        where.add(term, *values)
+    else:
+        where.add(f"{sql} = ?", _scalar(value))
+
+
+_NUMERIC = {"last_metrics", "last_iteration", "active_duration", "hyperparams", "runtime"}
+
+
+def _is_range(value: list[Any]) -> bool:
+    return len(value) == 2 and all(
+        item is None or (isinstance(item, (int, float)) and not isinstance(item, bool))
+        for item in value
+    )
+
+
+def _range(where: Where, sql: str, bounds: list[Any]) -> None:
+    for bound, comparison in zip(bounds, (">=", "<="), strict=True):
+        if bound is not None:
+            where.add(f"{sql} {comparison} ?", bound)
+
+
+def _dates(where: Where, sql: str, constraints: list[Any]) -> None:
+    if _is_range(constraints):
+        constraints = [
+            f"{comparison}{bound}"
+            for bound, comparison in zip(constraints, (">=", "<="), strict=True)
+            if bound is not None
+        ]
+    for constraint in constraints:
+        comparison, moment = _date(constraint)
+        where.add(f"{sql} {comparison} ?", moment)
+
+
+def _date(constraint: Any) -> tuple[str, str]:
+    if not isinstance(constraint, (str, int, float)):
+        raise BadRequestError(f"not a date: {constraint!r}")
+    text = str(constraint).strip()
+    for comparison in _COMPARISONS:
+        if text.startswith(comparison):
+            return comparison, clock.normalize(text.removeprefix(comparison))
+    return "=", clock.normalize(text)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, (str, int, float)):
+        return value
+    raise BadRequestError(f"not a value to filter by: {value!r}")
+
+
+def _members(where: Where, sql: str, wanted: list[Any], *, excludable: bool) -> None:
+    if not wanted:
+        return
+    # The common case, a plain list, stays one IN term so that an index can serve it.
+    marked = any(_is_marker(item) for item in wanted)
+    dashed = excludable and any(isinstance(item, str) and item.startswith("-") for item in wanted)
+    if not marked and not dashed:
+        present = [_scalar(item) for item in wanted if item is not None]
+        terms = []
+        if present:
+            terms.append(f"{sql} IN ({','.join('?' * len(present))})")
+        if len(present) < len(wanted):
+            terms.append(f"{sql} IS NULL")
+        where.add(" OR ".join(terms), *present)
+        return
+
+    def test(item: Any) -> Term:
+        return (f"{sql} IS NULL", []) if item is None else (f"{sql} IS ?", [_scalar(item)])
+
+    _groups(where, wanted, test, dash=excludable)
+
+
+def _tags(where: Where, path: str, wanted: list[Any]) -> None:
+    sql = _literal(where.collection, path)
+
+    def test(item: Any) -> Term:
+        if item is None:
+            return f"{sql} IS NULL OR {sql} = '[]'", []
+        if not isinstance(item, str):
+            raise BadRequestError(f"{path}: a tag is a text")
+        # A JSON text never holds an unescaped quote, so a quoted tag matches whole tags only.
+        return f"instr(COALESCE({sql}, '[]'), ?) > 0", [dumps(item)]
+
+    _groups(where, wanted, test, dash=True)
+
+
+def _within(where: Where, listed: str, rest: str, value: Any) -> None:
+    wanted = [_scalar(item) for item in (value if isinstance(value, list) else [value]) if item]
+    if not wanted:
+        return
+    where.add(
+        f"EXISTS (SELECT 1 FROM json_each({_literal(where.collection, listed)}) e "
+        f"WHERE json_extract(e.value, '{_json_path(rest)}') IN ({','.join('?' * len(wanted))}))",
+        *wanted,
+    )
+
+
+def _is_marker(item: Any) -> bool:
+    return isinstance(item, str) and item.startswith("__$")
+
+
+def _groups(where: Where, wanted: list[Any], test: Callable[[Any], Term], *, dash: bool) -> None:
+    """Join the tests of a list with markers: see the module's description."""
+    joiner = ""  # no marker yet: wanted ones by "or", excluded ones each demanded
+    negate = False
+    group: list[Term] = []
+
+    def close() -> None:
+        if group:
+            joint = " AND " if joiner == "and" else " OR "
+            where.add(joint.join(sql for sql, _ in group), *[v for _, vs in group for v in vs])
+            group.clear()
+
+    for item in wanted:
+        if _is_marker(item) and item != "__$not":
+            if item not in _JOINERS:
+                raise BadRequestError(f"unknown operator {item}")
+            close()
+            joiner = _JOINERS[item]
+            continue
+        if item == "__$not":
+            negate = True
+            continue
+        excluded, name = negate, item
+        negate = False
+        if dash and isinstance(name, str) and len(name) > 1 and name.startswith("-"):
+            excluded, name = True, name[1:]
+        sql, values = test(name)
+        if not excluded:
+            group.append((f"({sql})", values))
+        elif joiner:
+            group.append((f"NOT ({sql})", values))
+        else:
+            where.add(f"NOT ({sql})", *values)
+    close()
+
+
+def _multi(where: Where, joint: str, key: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise BadRequestError(f"{key} must hold fields and a pattern")
+    fields = value.get("fields") or []
+    if not isinstance(fields, list) or not all(
+        isinstance(name, str) and _PATH.fullmatch(name) for name in fields
+    ):
+        raise BadRequestError(f"{key}.fields must be a list of field names")
+    pattern, moments = value.get("pattern"), value.get("datetime")
+    terms: list[str] = []
+    values: list[Any] = []
+    for name in fields:
+        sql = _literal(where.collection, name)
+        if isinstance(pattern, str) and pattern:
+            term, bound = compare(sql, fold(pattern))
+            terms.append(term)
+            values.extend(bound)
+        for constraint in moments if isinstance(moments, list) else [moments] if moments else []:
+            comparison, moment = _date(constraint)
+            terms.append(f"COALESCE({sql} {comparison} ?, 0)")
+            values.append(moment)
+    if terms:
+        where.add(joint.join(f"({term})" for term in terms), *values)
+
+
+def _search(where: Where, text: Any) -> None:
+    if not isinstance(text, str):
+        raise BadRequestError("search_text must be a text")
+    if not text:
+        return
+    names = [name for name in _SEARCHED if name == "id" or name in where.collection.fields]
+    where.add(
+        " OR ".join(
+            f"instr(lower(COALESCE({_literal(where.collection, name)}, '')), ?) > 0"
+            for name in names
+        ),
+        *[text.lower()] * len(names),
+    )

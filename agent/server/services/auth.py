@@ -1,0 +1,72 @@
+"""Tokens and credentials."""
+
+from __future__ import annotations
+
+import secrets
+
+from .. import clock
+from ..credentials import digest
+from ..documents import CREDENTIALS
+from ..errors import BadRequestError
+from ..registry import Call, Data, Mode, action
+
+
+@action("auth.login")
+def login(call: Call) -> Data:
+    """A token for the caller, whose credentials or older token were checked at the door."""
+    seconds = call.number("expiration_sec")
+    if seconds is not None and seconds <= 0:
+        raise BadRequestError("expiration_sec must be more than 0")
+    return {"token": call.keys.token(call.user, seconds)}
+
+
+@action("auth.create_credentials", mode=Mode.WRITE)
+def create_credentials(call: Call) -> Data:
+    """Make another key and secret for the caller. The secret is told once and not kept."""
+    key, secret = secrets.token_hex(10).upper(), secrets.token_urlsafe(36)
+    label = call.text("label")
+    call.db.insert(
+        CREDENTIALS,
+        {
+            "id": key,
+            "digest": digest(secret),
+            "label": label,
+            "user": call.user.id,
+            "user_name": call.user.name,
+            "company": call.user.company,
+            "created": clock.now(),
+        },
+    )
+    return {"credentials": {"access_key": key, "secret_key": secret, "label": label}}
+
+
+@action("auth.get_credentials")
+def get_credentials(call: Call) -> Data:
+    """The caller's keys, without their secrets."""
+    made = call.db.select(CREDENTIALS, "user = ?", (call.user.id,))
+    listed = [{"access_key": item["id"], "label": item.get("label")} for item in made]
+    if call.user == call.keys.user:
+        listed.insert(0, {"access_key": call.keys.access_key, "label": "first user"})
+    return {"credentials": listed}
+
+
+@action("auth.edit_credentials", mode=Mode.WRITE)
+def edit_credentials(call: Call) -> Data:
+    """Change the label of a key of the caller."""
+    key = call.need("access_key")
+    found = call.db.get(CREDENTIALS, key)
+    if found is None or found["user"] != call.user.id:
+        return {"updated": 0}
+    call.db.patch(CREDENTIALS, key, {"label": call.text("label")})
+    return {"updated": 1}
+
+
+@action("auth.revoke_credentials", mode=Mode.WRITE)
+def revoke_credentials(call: Call) -> Data:
+    """Take a key of the caller away."""
+    key = call.need("access_key")
+    found = call.db.get(CREDENTIALS, key)
+    if found is None or found["user"] != call.user.id:
+        return {"revoked": 0}
+    call.db.delete(CREDENTIALS, key)
+    return {"revoked": 1}

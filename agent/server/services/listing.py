@@ -1,0 +1,92 @@
+"""What all `get_all` actions share: filter, order, page or scroll, project."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+from .. import projection, query
+from ..documents import Collection
+from ..encoding import dumps, loads
+from ..errors import ApiError, BadRequestError
+from ..query import Where
+from ..registry import Call, Data
+
+_NOT_FILTERS = {
+    "only_fields", "order_by", "page", "page_size", "size", "scroll_id", "refresh_scroll",
+}  # fmt: skip
+
+
+def listing(call: Call, collection: Collection, key: str, where: Where | None = None) -> Data:
+    """The documents that a `get_all` request asks for.
+
+    Args:
+        call: The request.
+        collection: Where to look.
+        key: The name for the list in the answer.
+        where: The condition, if it is more than the request's filters.
+
+    Returns:
+        The list under `key`, and a `scroll_id` when the request scrolls.
+    """
+    only = projection.names(call.body.get("only_fields"))
+    return page(call, collection, key, where or filters(call, collection), only)
+
+
+def page(
+    call: Call, collection: Collection, key: str, where: Where, only: list[str] | None
+) -> Data:
+    """The same, with a condition and a projection of the caller's."""
+    offset, limit, scrolls = _window(call)
+    documents = call.db.select(
+        collection,
+        where.sql,
+        where.values,
+        order=query.compile_order(collection, call.body.get("order_by")),
+        limit=limit,
+        offset=offset,
+        heads=projection.heads(only),
+    )
+    answer: Data = {key: [projection.project(collection, each, only) for each in documents]}
+    if scrolls:
+        answer["scroll_id"] = _scroll_id(offset + len(documents))
+    return answer
+
+
+def filters(call: Call, collection: Collection) -> Where:
+    """The condition that a request's filters make."""
+    return query.compile_filters(
+        collection, {k: v for k, v in call.body.items() if k not in _NOT_FILTERS}
+    )
+
+
+def _window(call: Call) -> tuple[int, int, bool]:
+    """Where to start, how many, and whether the request scrolls."""
+    scroll = call.text("scroll_id")
+    if scroll or call.body.get("size") is not None:
+        size = call.integer("size", 500)
+        if size < 1:
+            raise BadRequestError("size must be at least 1")
+        start = _scrolled(scroll) if scroll else 0
+        if call.flag("refresh_scroll"):
+            return 0, max(start, size), True
+        return start, size, True
+    if call.body.get("page_size") is None:
+        return 0, -1, False
+    page, size = call.integer("page", 0), call.integer("page_size", 500)
+    if page < 0 or size < 1:
+        raise BadRequestError("page must be at least 0 and page_size at least 1")
+    return page * size, size, False
+
+
+def _scroll_id(position: int) -> str:
+    return base64.urlsafe_b64encode(dumps({"next": position}).encode()).decode()
+
+
+def _scrolled(scroll_id: str) -> int:
+    try:
+        value: Any = loads(base64.urlsafe_b64decode(scroll_id.encode()))
+        return max(0, int(value["next"]))
+    except (binascii.Error, ValueError, KeyError, TypeError) as error:
+        raise ApiError(f"Invalid scroll id: {scroll_id[:100]}", subcode=51) from error

@@ -1,0 +1,262 @@
+"""Tasks: made, found, edited, moved."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from .. import clock, projection
+from ..documents import PROJECTS, TASKS
+from ..encoding import dumps
+from ..errors import BadRequestError
+from ..registry import Call, Data, Mode, action
+from ..store import Document
+from .listing import filters, listing
+from .projects import project_of
+from .tasks_status import CREATED, check, each
+
+TYPES = (
+    "dataset_import", "annotation", "annotation_manual", "training", "testing", "inference",
+    "data_processing", "application", "monitor", "controller", "optimizer", "service", "qc",
+    "custom",
+)  # fmt: skip
+
+_TEXTS = ("name", "comment", "project", "parent", "type")
+_TAGS = ("tags", "system_tags")
+_MERGED = ("execution", "script", "output", "models")
+"""Sections in which an edit sets the names it gives and leaves the others."""
+_REPLACED = ("container", "runtime", "hyperparams", "configuration", "input")
+"""Sections that an edit replaces: clients read them, change them and write them back whole."""
+
+
+def new_task(call: Call, fields: Data) -> Document:
+    """Make a draft from the fields that a request gave.
+
+    Raises:
+        BadRequestError: A field is wrong.
+        NotFoundError: The project doesn't exist.
+    """
+    now = clock.now()
+    task: Document = {
+        "id": uuid.uuid4().hex,
+        "type": "custom",
+        "user": call.user.id,
+        "company": call.user.company,
+        "status": CREATED,
+        "status_reason": "",
+        "status_message": "",
+        "status_changed": now,
+        "created": now,
+        "last_update": now,
+        "last_change": now,
+        "last_iteration": 0,
+        "active_duration": 0,
+        "comment": "",
+        "tags": [],
+        "system_tags": [],
+        "output": {},
+        "models": {"input": [], "output": []},
+        "container": {},
+        "runtime": {},
+        "script": {},
+        "execution": {"artifacts": []},
+        "hyperparams": {},
+        "configuration": {},
+        "last_metrics": {},
+        **fields,
+    }
+    call.db.insert(TASKS, task)
+    return task
+
+
+def editable(call: Call, before: Document | None = None) -> Data:
+    """The fields of a task that a create or an edit request sets, checked.
+
+    Args:
+        call: The request.
+        before: The task as it is, with the sections that are merged; None for a new one.
+    """
+    body, old = call.body, before or {}
+    fields: Data = {}
+    for name in _TEXTS:
+        if name in body:
+            fields[name] = call.text(name)
+    for name in _TAGS:
+        if body.get(name) is not None:
+            fields[name] = list(dict.fromkeys(call.texts(name)))
+    for name in _REPLACED:
+        value = call.table(name)
+        if value is not None:
+            fields[name] = value
+    for name in _MERGED:
+        value = call.table(name)
+        if value is not None:
+            fields[name] = {
+                **old.get(name, {}),
+                **{k: v for k, v in value.items() if v is not None},
+            }
+    if "output_dest" in body:
+        output = fields.get("output", old.get("output", {}))
+        fields["output"] = {**(output or {}), "destination": call.text("output_dest")}
+    if fields.get("project"):
+        call.db.require(PROJECTS, fields["project"])
+    if fields.get("type") is not None and fields["type"] not in TYPES:
+        raise BadRequestError(f"type: unknown task type {fields['type']!r}")
+    if "name" in fields and not (fields["name"] or "").strip():
+        raise BadRequestError("name: a task needs a name")
+    return fields
+
+
+@action("tasks.create", mode=Mode.WRITE)
+def create(call: Call) -> Data:
+    """Make a draft."""
+    call.need("name")
+    call.need("type")
+    task = new_task(call, {k: v for k, v in editable(call).items() if v is not None})
+    return {"id": task["id"]}
+
+
+@action("tasks.validate")
+def validate(call: Call) -> Data:
+    """Check what `create` would be given."""
+    call.need("name")
+    call.need("type")
+    editable(call)
+    return {}
+
+
+@action("tasks.get_by_id")
+def get_by_id(call: Call) -> Data:
+    """One task."""
+    only = projection.names(call.body.get("only_fields"))
+    task = call.db.require(TASKS, call.need("task"), projection.heads(only))
+    return {"task": projection.project(TASKS, task, only)}
+
+
+@action("tasks.get_all", mode=Mode.SCAN)
+def get_all(call: Call) -> Data:
+    """Tasks by filter. Those in hidden projects are found too: step caching relies on it."""
+    return listing(call, TASKS, "tasks", filters(call, TASKS))
+
+
+@action("tasks.edit", mode=Mode.WRITE)
+def edit(call: Call) -> Data:
+    """Change a draft, or any task by force."""
+    task = call.db.require(TASKS, call.need("task"), heads={"execution", "script"})
+    check(task, "edit", force=call.flag("force"))
+    return save(call, task["id"], editable(call, task))
+
+
+@action("tasks.update", mode=Mode.WRITE)
+def update(call: Call) -> Data:
+    """Change what may be changed in any status: name, comment, tags, project."""
+    return update_task(call, call.need("task"))
+
+
+def update_task(call: Call, identity: str) -> Data:
+    """Set the fields that an `update` request may set."""
+    task = call.db.require(TASKS, identity, heads=())
+    fields = {
+        name: value
+        for name, value in editable(call, task).items()
+        if name in ("name", "comment", "tags", "system_tags", "project", "parent")
+    }
+    if call.body.get("created"):
+        fields["created"] = clock.normalize(call.need("created"))
+    if "output__error" in call.body:
+        fields["output"] = {**task.get("output", {}), "error": call.text("output__error")}
+    return save(call, identity, fields)
+
+
+@action("tasks.update_batch", mode=Mode.WRITE)
+def update_batch(call: Call) -> Data:
+    """`update`, one task a line."""
+    changed = 0
+    for line in call.batch or []:
+        if not isinstance(line, dict):
+            raise BadRequestError("each line must be an object")
+        call.body = line
+        changed += update_task(call, call.need("task"))["updated"]
+    return {"updated": changed}
+
+
+def save(call: Call, identity: str, fields: Data) -> Data:
+    """Write changed fields, and note when."""
+    if fields:
+        now = clock.now()
+        call.db.patch(TASKS, identity, {**fields, "last_update": now, "last_change": now})
+    return {"updated": int(bool(fields)), "fields": fields}
+
+
+@action("tasks.set_requirements", mode=Mode.WRITE)
+def set_requirements(call: Call) -> Data:
+    """Set what a task's code needs installed."""
+    task = call.db.require(TASKS, call.need("task"), heads={"script"})
+    requirements: Any = call.body.get("requirements")
+    if not isinstance(requirements, dict):
+        raise BadRequestError("requirements must be an object")
+    script = {**task.get("script", {}), "requirements": requirements}
+    save(call, task["id"], {"script": script})
+    return {"updated": 1, "fields": {"script.requirements": requirements}}
+
+
+@action("tasks.get_types", mode=Mode.SCAN)
+def get_types(call: Call) -> Data:
+    """The task types in use."""
+    projects = call.texts("projects")
+    where = "project IN (SELECT value FROM json_each(?))" if projects else "?"
+    rows = call.db.rows(
+        f"SELECT DISTINCT type FROM tasks WHERE {where}",  # noqa: S608
+        (dumps(projects) if projects else 1,),
+    )
+    return {"types": sorted(kind for (kind,) in rows)}
+
+
+@action("tasks.move", mode=Mode.WRITE)
+def move(call: Call) -> Data:
+    """Move tasks to a project, by id or by name; a new name makes the project."""
+    target = project_of(call)
+    for identity in call.texts("ids"):
+        save(call, identity, {"project": target})
+    return {"project_id": target}
+
+
+def archive_task(call: Call, identity: str, archived: bool) -> None:
+    """Set or take away the tag by which a task is archived; a queued one leaves its queue."""
+    from .tasks_queueing import dequeue_task
+
+    task = call.db.require(TASKS, identity, heads=())
+    if archived and task["status"] == "queued":
+        dequeue_task(call, identity)
+    tags = [tag for tag in task.get("system_tags", []) if tag != "archived"]
+    save(call, identity, {"system_tags": [*tags, "archived"] if archived else tags})
+
+
+@action("tasks.archive", mode=Mode.WRITE)
+def archive(call: Call) -> Data:
+    """Archive tasks."""
+    for identity in call.texts("tasks"):
+        archive_task(call, identity, True)
+    return {"archived": len(call.texts("tasks"))}
+
+
+@action("tasks.archive_many", mode=Mode.WRITE)
+def archive_many(call: Call) -> Data:
+    """Archive tasks, each for itself."""
+
+    def put_away(call: Call, identity: str) -> Data:
+        archive_task(call, identity, True)
+        return {"archived": True}
+
+    return each(call, put_away)
+
+
+@action("tasks.unarchive_many", mode=Mode.WRITE)
+def unarchive_many(call: Call) -> Data:
+    """Take tasks out of the archive."""
+
+    def take_out(call: Call, identity: str) -> Data:
+        archive_task(call, identity, False)
+        return {"unarchived": True}
+
+    return each(call, take_out)
