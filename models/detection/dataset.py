@@ -36,9 +36,10 @@ class Labels:
         return len(self.files)
 
 
-def class_names(dataset: Path) -> tuple[str, ...]:
-    """Read the classes of a prepared dataset folder, in the order of their index."""
-    return tuple(_description(dataset)["classes"])
+def read_categories(dataset: Path) -> list[tuple[str, int]]:
+    """Read name and category id of each class of a prepared dataset folder, by class index."""
+    description = _description(dataset)
+    return list(zip(description["classes"], description["category_ids"], strict=True))
 
 
 def read_labels(dataset: Path, split: str) -> Labels:

@@ -16,6 +16,7 @@ from models.detection.metrics.coco import coco_figures
 from models.detection.metrics.truth import Truth
 from models.detection.network import build_network
 from models.detection.options import TrainOptions
+from models.detection.samples import Samples
 from models.families import Checkpoints
 from models.preprocessing import Preprocessing
 from models.reporting import Reporter
@@ -57,7 +58,8 @@ def learn(
         val_size=len(val),
     )
     judge = _Judge(val, preprocessing)
-    return fit(learner, splits, judge, options.best_metric, checkpoints, reporter)
+    samples = Samples(options, val, preprocessing, reporter)
+    return fit(learner, splits, judge, options.best_metric, checkpoints, reporter, [samples])
 
 
 def preprocessing_of(options: TrainOptions) -> Preprocessing:

@@ -200,7 +200,8 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
                 f"training diverged: the loss of epoch {epoch} is {losses['total']}; lower "
                 f"optimizer.lr (now {self._options.optimizer.lr:g}) or set precision=float32"
             )
-        rates = {group["name"]: group["lr"] for group in trainer.optimizers[0].param_groups}
+        groups = trainer.optimizers[0].param_groups
+        rates = {group["name"]: group["lr"] for group in groups if group["decayed"]}
         self._curves.add("learning rate", rates, epoch)
         seconds = max(self._epoch_seconds, 1e-9)
         speed = {"pictures a second": self._epoch_pictures / seconds, "epoch seconds": seconds}

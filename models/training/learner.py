@@ -115,7 +115,8 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
                 groups.setdefault(key, []).append(parameter)
         return [
             {
-                "name": f"{'backbone' if back else 'head'}{'' if decay else ', not decayed'}",
+                "name": "backbone" if back else "head",
+                "decayed": decay,
                 "params": parameters,
                 "lr": options.lr * (options.backbone_lr_factor if back else 1.0),
                 "weight_decay": options.weight_decay if decay else 0.0,

@@ -1,0 +1,90 @@
+"""Detection as a task family. Importing this loads no torch."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from models.detection.data.options import PrepareOptions
+from models.detection.options import EvaluateOptions, TrainOptions, TuneOptions
+from models.detection.synthetic.options import BarcodeOptions
+from models.families import Checkpoints, Evaluation, Preparation, TrainingOutcome, Tuning
+from models.reporting import Reporter
+
+
+class Detection:
+    """Objects in pictures, each with a class and an upright box."""
+
+    name = "detection"
+    primary_metric = "mAP"
+    synthetic_options: type[BaseModel] = BarcodeOptions
+    prepare_options: type[BaseModel] = PrepareOptions
+    train_options: type[BaseModel] = TrainOptions
+    evaluate_options: type[BaseModel] = EvaluateOptions
+    tune_options: type[BaseModel] = TuneOptions
+
+    def recognise(self, folder: Path) -> str | None:
+        """Name the annotation format of a raw folder, or None if it isn't detection's."""
+        from models.detection.data.formats import recognise
+
+        return recognise(folder)
+
+    def synthesize(self, options: BaseModel, folder: Path, reporter: Reporter) -> dict[str, Any]:
+        """Write barcode scenes; see `models.detection.synthetic.barcodes`."""
+        from models.detection.synthetic.barcodes import synthesize
+
+        return synthesize(options, folder, reporter)
+
+    def prepare(
+        self, source: Path, target: Path, options: BaseModel, reporter: Reporter
+    ) -> Preparation:
+        """Check, split and convert a raw folder; see `models.detection.data.prepare`."""
+        from models.detection.data.prepare import prepare
+
+        return prepare(source, target, options, reporter)
+
+    def train(
+        self, dataset: Path, options: BaseModel, checkpoints: Checkpoints, reporter: Reporter
+    ) -> TrainingOutcome:
+        """Fit a detector; its package lies in `package` below the checkpoints' folder."""
+        from models.detection.packaging import save_package
+        from models.detection.train import learn
+        from models.training.files import BEST, save_weights
+
+        options = TrainOptions.model_validate(options)
+        fitted = learn(dataset, options, checkpoints, reporter)
+        # A resume on another machine has the best weights in its checkpoint only.
+        weights = checkpoints.folder / BEST
+        save_weights(fitted.weights, weights)
+        package = checkpoints.folder / "package"
+        shutil.rmtree(package, ignore_errors=True)
+        save_package(package, weights, fitted, dataset, options)
+        return TrainingOutcome(
+            package=package,
+            metrics=fitted.metrics,
+            best_epoch=fitted.best_epoch,
+            epochs=fitted.epochs,
+            seconds=fitted.seconds,
+            interrupted=fitted.interrupted,
+        )
+
+    def tune(self, package: Path, dataset: Path, options: BaseModel, reporter: Reporter) -> Tuning:
+        """Find the best confidence threshold on val."""
+        from models.detection.judging import tune
+
+        return tune(package, dataset, TuneOptions.model_validate(options), reporter)
+
+    def evaluate(
+        self, package: Path, dataset: Path, split: str, options: BaseModel, reporter: Reporter
+    ) -> Evaluation:
+        """Measure a package on one split."""
+        from models.detection.judging import evaluate
+
+        checked = EvaluateOptions.model_validate(options)
+        return evaluate(package, dataset, split, checked, reporter)
+
+
+DETECTION = Detection()

@@ -1,0 +1,148 @@
+"""Measuring a model package: its threshold on validation data, its figures on any split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from models.detection.dataset import Labels, read_labels, read_picture
+from models.detection.detections import Detections
+from models.detection.metrics.figures import figures
+from models.detection.metrics.matching import Matches, match
+from models.detection.metrics.report import Report, report
+from models.detection.metrics.scores import best_threshold, threshold_curves
+from models.detection.metrics.truth import Truth
+from models.detection.options import EvaluateOptions, TuneOptions
+from models.families import Evaluation, Tuning
+from models.package import ModelPackage
+from models.reporting import Reporter
+
+_BETA = {"f1": 1.0, "f2": 2.0, "f0.5": 0.5}
+_BATCH = 8
+
+
+def tune(package: Path, dataset: Path, options: TuneOptions, reporter: Reporter) -> Tuning:
+    """Find the best threshold on val predictions that no threshold has cut.
+
+    Raises:
+        ValueError: the model finds nothing right on val at the IoU asked for.
+    """
+    labels = _labels(package, dataset, "val")
+    detections = predict(package, labels, reporter, "torch", _BATCH)
+    matches = match(
+        truths_of(labels),
+        detections,
+        [options.iou],
+        by_class=options.matching == "class",
+        max_detections=options.max_detections,
+    )
+    curves = threshold_curves(matches)
+    beta = _BETA[options.metric]
+    best = best_threshold(curves, beta, options.grid, options.smallest)
+    if best is None:
+        raise ValueError(
+            f"no threshold gives a {options.metric} above 0 on val at IoU {options.iou:g}: the "
+            f"model finds nothing right there; train it longer"
+        )
+    reporter.figure("threshold", options.metric, _tuning_figure(matches, options, best.threshold))
+    reporter.log(
+        f"threshold {best.threshold:.4f} gives {options.metric} {best.value:.4f} on "
+        f"{len(labels)} val pictures at IoU {options.iou:g}"
+    )
+    return Tuning(best.threshold, options.metric, best.value)
+
+
+def evaluate(
+    package: Path, dataset: Path, split: str, options: EvaluateOptions, reporter: Reporter
+) -> Evaluation:
+    """Measure a package on one split with the threshold stored in it."""
+    from models.detection.samples import worst_pictures
+
+    labels = _labels(package, dataset, split)
+    card = ModelPackage.load(package).card
+    threshold = card.threshold.value if options.threshold is None else options.threshold
+    detections = predict(package, labels, reporter, options.runtime, options.batch_size)
+    truths = truths_of(labels)
+    found = report(truths, detections, labels.classes, threshold, options)
+    values, rows = found.values(), found.per_class()
+    _show(found, rows, split, reporter)
+    for index, (name, image) in enumerate(
+        worst_pictures(labels, truths, detections, threshold, options)
+    ):
+        reporter.image(f"worst on {split}", f"{index + 1:02}: {name}", image, 0)
+    return Evaluation(split=split, threshold=threshold, values=values, per_class=rows)
+
+
+def predict(
+    package: Path, labels: Labels, reporter: Reporter, runtime: str, batch_size: int
+) -> list[Detections]:
+    """Run a package over a split, uncut."""
+    from models.runtimes import load_predictor
+
+    predictor = load_predictor(package, runtime=runtime)
+    detections: list[Detections] = []
+    for files in _chunks(labels.files, batch_size):
+        images = [read_picture(labels.folder / file) for file in files]
+        detections += predictor(images, threshold=0.0)
+        reporter.progress("predicting", len(detections), len(labels))
+    return detections
+
+
+def truths_of(labels: Labels) -> list[Truth]:
+    """Give the labelled objects of each picture."""
+    return [Truth(*pair) for pair in zip(labels.boxes, labels.labels, strict=True)]
+
+
+def _labels(package: Path, dataset: Path, split: str) -> Labels:
+    labels = read_labels(dataset, split)
+    names = ModelPackage.load(package).card.class_names
+    if names != labels.classes:
+        raise ValueError(
+            f"the model knows the classes {', '.join(names)}, the dataset has "
+            f"{', '.join(labels.classes)}: use a dataset with the model's classes in its order"
+        )
+    if not len(labels):
+        raise ValueError(f"the split '{split}' of {dataset} has no pictures")
+    return labels
+
+
+def _chunks(files: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
+    for first in range(0, len(files), size):
+        yield files[first : first + size]
+
+
+def _show(found: Report, rows: list[dict[str, Any]], split: str, reporter: Reporter) -> None:
+    for title, series, figure in figures(found):
+        reporter.figure(f"{split}: {title}", series, figure)
+    columns = list(rows[0])
+    cells = [[row[column] for column in columns] for row in rows]
+    reporter.table(f"{split}: classes", "figures", columns, cells)
+    over = [
+        [iou, *(getattr(scores, name) for name in ("precision", "recall", "f1", "iou"))]
+        for iou, scores in zip(found.matches.ious, found.by_iou, strict=True)
+    ]
+    reporter.table(
+        f"{split}: figures over IoU",
+        "at the threshold",
+        ["IoU limit", "precision", "recall", "f1", "mean IoU"],
+        over,
+    )
+
+
+def _tuning_figure(matches: Matches, options: TuneOptions, threshold: float) -> Any:
+    import plotly.graph_objects as go
+
+    curves = threshold_curves(matches)
+    figure = go.Figure()
+    for name, values in (
+        (options.metric, curves.measure(_BETA[options.metric])),
+        ("precision", curves.precision),
+        ("recall", curves.recall),
+    ):
+        figure.add_scatter(x=curves.thresholds.tolist(), y=values.tolist(), name=name, mode="lines")
+    figure.add_vline(x=threshold, line_dash="dot", annotation_text=f"{threshold:.3f}")
+    figure.update_layout(
+        title=f"val, IoU {options.iou:g}", xaxis_title="threshold", hovermode="x unified"
+    )
+    return figure

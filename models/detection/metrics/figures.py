@@ -1,0 +1,149 @@
+"""Interactive plots of a report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.detection.metrics.report import Report
+from models.detection.metrics.scores import scores_at, threshold_curves
+
+_POINTS = 400
+"""Points of a curve at most: no screen shows more."""
+
+
+def figures(report: Report) -> list[tuple[str, str, Any]]:
+    """Draw a report.
+
+    Returns:
+        Title, series and `plotly.graph_objects.Figure` of each plot.
+    """
+    return [
+        ("figures over IoU", "at the threshold", over_iou(report)),
+        ("figures over threshold", "all classes", over_threshold(report)),
+        ("F1 over threshold", "by class", f1_by_class(report)),
+        ("precision and recall", "by class, IoU 0.5", precision_recall(report)),
+        ("confusion", "at the threshold", confusion(report)),
+    ]
+
+
+def over_iou(report: Report) -> Any:
+    """Precision, recall, F1 at the threshold, and mean IoU, over the IoU limits."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    ious = list(report.matches.ious)
+    for name in ("precision", "recall", "f1", "iou"):
+        values = [_plain(getattr(scores, name)) for scores in report.by_iou]
+        figure.add_scatter(x=ious, y=values, name=name, mode="lines+markers")
+    return _axes(figure, "IoU", f"at threshold {report.threshold:.3f}")
+
+
+def over_threshold(report: Report) -> Any:
+    """Precision, recall and F1 of all classes over the threshold."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    curves = threshold_curves(report.matches)
+    kept = _spread(len(curves.thresholds))
+    for name in ("precision", "recall", "f1"):
+        values: NDArray[np.float64] = getattr(curves, name)
+        figure.add_scatter(
+            x=curves.thresholds[kept].tolist(), y=values[kept].tolist(), name=name, mode="lines"
+        )
+    figure.add_vline(x=report.threshold, line_dash="dot", annotation_text="threshold")
+    return _axes(figure, "threshold", f"at IoU {report.matches.ious[0]:g}")
+
+
+def f1_by_class(report: Report) -> Any:
+    """F1 of each class over the threshold."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for label, name in enumerate(report.classes):
+        curves = threshold_curves(report.matches, label=label)
+        kept = _spread(len(curves.thresholds))
+        figure.add_scatter(
+            x=curves.thresholds[kept].tolist(),
+            y=curves.f1[kept].tolist(),
+            name=name,
+            mode="lines",
+        )
+    figure.add_vline(x=report.threshold, line_dash="dot", annotation_text="threshold")
+    return _axes(figure, "threshold", f"at IoU {report.matches.ious[0]:g}")
+
+
+def precision_recall(report: Report) -> Any:
+    """COCO's precision over recall at IoU 0.5, and the point where the threshold puts a class."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    recall = np.linspace(0.0, 1.0, 101).tolist()
+    for label, name in enumerate(report.classes):
+        precision = report.coco.precision50[:, label]
+        if np.isnan(precision).all():
+            continue
+        figure.add_scatter(
+            x=recall,
+            y=precision.tolist(),
+            name=f"{name}, AP {report.coco.ap50[label]:.3f}",
+            mode="lines",
+            legendgroup=name,
+        )
+        scores = scores_at(report.matches, report.threshold, label=label)
+        figure.add_scatter(
+            x=[_plain(scores.recall)],
+            y=[_plain(scores.precision)],
+            name=f"{name} at the threshold",
+            mode="markers",
+            legendgroup=name,
+            showlegend=False,
+        )
+    return _axes(figure, "recall", "precision")
+
+
+def confusion(report: Report) -> Any:
+    """Confusion matrix, background included."""
+    import plotly.graph_objects as go
+
+    names = [*report.classes, "background"]
+    matrix = report.confusion
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    figure = go.Figure(
+        go.Heatmap(
+            z=shares.tolist(),
+            x=names,
+            y=names,
+            text=matrix.tolist(),
+            texttemplate="%{text}" if len(names) <= 30 else None,
+            zmin=0.0,
+            zmax=1.0,
+            colorscale="Blues",
+            colorbar={"title": "share of row"},
+        )
+    )
+    figure.update_layout(
+        xaxis_title="said",
+        yaxis_title="true",
+        yaxis_autorange="reversed",
+        title=f"at threshold {report.threshold:.3f}, IoU {report.matches.ious[0]:g}",
+    )
+    return figure
+
+
+def _axes(figure: Any, x: str, title: str) -> Any:
+    figure.update_layout(title=title, xaxis_title=x, hovermode="x unified")
+    figure.update_xaxes(range=[0.0, 1.0])
+    figure.update_yaxes(range=[0.0, 1.02])
+    return figure
+
+
+def _spread(count: int) -> NDArray[np.int64]:
+    """Choose evenly spread indices, the first and the last among them."""
+    return np.unique(np.linspace(0, max(count - 1, 0), min(count, _POINTS)).astype(np.int64))
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
