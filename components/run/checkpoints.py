@@ -15,12 +15,19 @@ NAMES = ("checkpoint_a", "checkpoint_b")
 class Checkpoints:
     """The checkpoints of one task.
 
-    An artifact's metadata holds the number of the save and the file's SHA-256; the newest one
-    whose file still has that hash is the one to resume from.
+    An artifact's metadata holds the number of the save, the file's SHA-256 and a mark; the newest
+    one with our mark whose file still has that hash is the one to resume from.
     """
 
-    def __init__(self, task: Any, seconds: float = 20.0) -> None:
-        """Upload at most every `seconds`, and not for more than a tenth of the time."""
+    def __init__(self, task: Any, mark: str, seconds: float = 20.0) -> None:
+        """Upload at most every `seconds`, and not for more than a tenth of the time.
+
+        Args:
+            task: of this process.
+            mark: names the task and its options: with others, nothing can be resumed.
+            seconds: between two uploads.
+        """
+        self._mark = mark
         self._task = task
         self._seconds = seconds
         self._number = max((number for number, _ in self._entries()), default=0)
@@ -29,7 +36,8 @@ class Checkpoints:
     def _entries(self) -> list[tuple[int, Any]]:
         artifacts = self._task.artifacts
         entries = [artifacts[name] for name in NAMES if name in artifacts]
-        return [(int((entry.metadata or {}).get("number", 0)), entry) for entry in entries]
+        ours = [entry for entry in entries if (entry.metadata or {}).get("mark") == self._mark]
+        return [(int(entry.metadata.get("number", 0)), entry) for entry in ours]
 
     def restore(self) -> Path | None:
         """Download the newest whole checkpoint, or return None."""
@@ -51,11 +59,12 @@ class Checkpoints:
         if start < self._next_upload and not now:
             return False
         number = self._number + 1
+        digest = file_hash(path)
         try:
             uploaded = self._task.upload_artifact(
                 NAMES[number % 2],
                 artifact_object=str(path),
-                metadata={"number": str(number), "sha256": file_hash(path)},
+                metadata={"number": str(number), "sha256": digest, "mark": self._mark},
                 wait_on_upload=True,
                 retries=3,
             )

@@ -50,7 +50,7 @@ class ClearMLRun:
         self.attempt = Attempt(task)
         self.progress = Progress(self.log)
         self._once = f"once:{task.id[:12]}-{_short_hash(options)}"
-        self._checkpoints = Checkpoints(task)
+        self._checkpoints = Checkpoints(task, self._once)
         self._may_check = Throttle(_OWNER_CHECK_SECONDS)
         self._stop = StopRequest()
         self._ended = threading.Event()

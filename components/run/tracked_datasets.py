@@ -80,6 +80,8 @@ def _by_id(dataset: str) -> dict[str, Any]:
 def _by_name(reference: str, project: str) -> dict[str, Any]:
     wanted = DatasetReference.parse(reference)
     home = wanted.project or project
+    if wanted.project is None and wanted.name not in _names_in(project):
+        home = _only_project(wanted.name) or project
     versions = [v for v in _versions(home, wanted.name) if v["status"] in FINISHED]
     if not versions:
         raise not_found("dataset", f"{home}/{wanted.name}", _names())
@@ -107,6 +109,23 @@ def _versions(project: str, name: str) -> list[dict[str, Any]]:
         page_size=500,
     )["tasks"]
     return tasks
+
+
+def _names_in(project: str) -> list[str]:
+    return [n.rpartition("/")[2] for n in _names() if n.rpartition("/")[0] == project]
+
+
+def _only_project(name: str) -> str | None:
+    """Find the one project that has a dataset of this name.
+
+    Raises:
+        ValueError: several have.
+    """
+    homes = [full.rpartition("/")[0] for full in _names() if full.rpartition("/")[2] == name]
+    if len(homes) > 1:
+        choices = " or ".join(f"{home}/{name}" for home in homes)
+        raise ValueError(f"several datasets are called '{name}': say {choices}")
+    return homes[0] if homes else None
 
 
 def _names() -> list[str]:
