@@ -75,7 +75,7 @@ class TrainingOptions(Options):
     """Where to train; `auto` takes a CUDA GPU if there is one."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Every random choice is a function of the seed, the epoch and the picture or step."""
-    workers: int | Literal["auto"] = Field("auto", ge=0)
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Processes that load pictures; 0 loads in the training process. `auto`: 0 on a CPU, where
     they would take cores from the network, else one for each core but one, 8 at most."""
     validate_every: int = Field(1, ge=1)
