@@ -57,8 +57,8 @@ def end_agents(state: StackState, records: Iterable[AgentRecord], *, server_up: 
     """End agents and everything under them.
 
     An agent that is asked to end marks its task as stopped and leaves the server's list of
-    workers; that takes a server. The agents of `services` go first: a pipeline's controller
-    that still ran would put a stopped step back on its queue.
+    workers; that takes a server. Where services run, their agents go first: a pipeline's
+    controller that still ran would put a stopped step back on its queue.
 
     Args:
         state: The stack.
@@ -66,9 +66,12 @@ def end_agents(state: StackState, records: Iterable[AgentRecord], *, server_up: 
         server_up: Whether the server answers; without one there is nothing to wait for.
     """
     records = list(records)
+    first = [record for record in records if record.queue == SERVICES_QUEUE]
+    waves = [first, [record for record in records if record not in first]]
+    if not _served_tasks(state):
+        waves = [records]
     total = Ended()
-    for services in (True, False):
-        group = [record for record in records if (record.queue == SERVICES_QUEUE) is services]
+    for group in waves:
         daemons = [process for record in group if (process := processes.find(record.process))]
         everything = {
             process.pid: process

@@ -10,13 +10,15 @@ from agent.stack.processes import ROLE_MARK, STACK_MARK
 
 # What the user's shell must not pass on: another server's configuration, modules that would
 # hide the task's own code, a git hook's repository, a cluster job's rank (an agent with a rank
-# doesn't report the end of its tasks).
+# doesn't report the end of its tasks). And without bytecode every start of an agent and of a
+# task compiles its libraries anew: 0.6 s for the agent, 6 s for torch and transformers.
 _DROPPED_PREFIXES = ("CLEARML_", "TRAINS_", "SIGHTLINE_")
 _DROPPED = frozenset(
     {
         "PYTHONPATH",
         "PYTHONHOME",
         "PYTHONSTARTUP",
+        "PYTHONDONTWRITEBYTECODE",
         "RANK",
         "LOCAL_RANK",
         "WORLD_SIZE",

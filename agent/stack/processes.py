@@ -52,10 +52,9 @@ def launch(
             )
     _started[process.pid] = process
     try:
-        created = psutil.Process(process.pid).create_time()
+        return ProcessRecord(process.pid, _start_time(psutil.Process(process.pid)))
     except psutil.Error:  # ended at once; the caller's next look finds it gone
-        created = 0.0
-    return ProcessRecord(process.pid, created)
+        return ProcessRecord(process.pid, 0.0)
 
 
 def rotate(log: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
@@ -76,11 +75,28 @@ def find(record: ProcessRecord | None) -> psutil.Process | None:
     _reap()
     try:
         process = psutil.Process(record.pid)
-        # The clock of the boot time wobbles by some hundredths between two readings.
-        same = abs(process.create_time() - record.created) < 1.0
+        same = abs(_start_time(process) - record.started) < 0.02
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
+
+
+def _start_time(process: psutil.Process) -> float:
+    """When a process was started, by a clock that nobody sets.
+
+    psutil's own answer moves with the wall clock: after a correction of a second, each process
+    would look like another.
+    """
+    try:
+        # The command's name, in parentheses, may contain anything; 20 fields after it.
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except FileNotFoundError as error:
+        if Path("/proc/self").exists():
+            raise psutil.NoSuchProcess(process.pid) from error
+        return process.create_time()  # not Linux
+    except ProcessLookupError as error:
+        raise psutil.NoSuchProcess(process.pid) from error
 
 
 def whereabouts(record: ProcessRecord) -> str:

@@ -18,11 +18,11 @@ class ProcessRecord:
 
     Attributes:
         pid: Process id.
-        created: Its creation time, seconds since the epoch: with it a reused pid is told apart.
+        started: When it was started, seconds since the boot: tells a reused pid apart.
     """
 
     pid: int
-    created: float
+    started: float
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def save_state(home: StackHome, state: StackState) -> None:
 
 def _parse(data: dict[str, Any]) -> StackState:
     def process(entry: dict[str, Any] | None) -> ProcessRecord | None:
-        return None if entry is None else ProcessRecord(int(entry["pid"]), float(entry["created"]))
+        return None if entry is None else ProcessRecord(int(entry["pid"]), float(entry["started"]))
 
     agents = {
         name: AgentRecord(
