@@ -8,14 +8,22 @@ never asks which one it has. Adding a family is one folder and one line in `_FAM
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from models.reporting import Image, Reporter
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from models.package import ModelCard
+    from models.preprocessing import Placement
 
 _FAMILIES = {
     "detection": "models.detection.family:DETECTION",
@@ -93,6 +101,31 @@ class Tuning:
     value: float
 
 
+Postprocessor = Callable[
+    [Sequence[NDArray[np.float32]], "Sequence[Placement]", float | None], list[Any]
+]
+"""Turns output tensors (in the order of `model.json`, batch first) and the placements of their
+pictures into one result for each picture, cut at a threshold; None takes the package's own."""
+
+Predict = Callable[[Sequence[Image], float | None], list[Any]]
+"""Pictures and a threshold in, one result for each picture out; a `Predictor` is one."""
+
+
+class Validation(Protocol):
+    """Labelled pictures on which the forms of one model are compared."""
+
+    split: str
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+
+    def picture(self, index: int) -> Image:
+        """Decode one of them."""
+
+    def measure(self, predict: Predict) -> dict[str, float]:
+        """Compute the family's main figures over all of them; greater is better."""
+
+
 class Family(Protocol):
     """The door between the stages and one kind of task."""
 
@@ -135,6 +168,45 @@ class Family(Protocol):
         self, package: Path, dataset: Path, split: str, options: BaseModel, reporter: Reporter
     ) -> Evaluation:
         """Measure the package on one split with the threshold stored in it."""
+
+    # Running and shipping a model package.
+
+    def network(self, card: ModelCard, weights: Mapping[str, Tensor]) -> nn.Module:
+        """Build the network that a model package describes, with its weights; no hub is asked.
+
+        It takes normalised pictures, float32 [B, 3, H, W], and returns a tuple of tensors: the
+        outputs of `model.json`, batch first.
+
+        Raises:
+            ValueError: the description or the weights are another network's.
+        """
+
+    def postprocessor(self, card: ModelCard) -> Postprocessor:
+        """Make what turns output tensors into results, as the package describes it. No torch.
+
+        Raises:
+            ValueError: the description isn't understood.
+        """
+
+    def validation(self, card: ModelCard, dataset: Path, split: str, most: int) -> Validation:
+        """Open a split of a dataset folder, at most `most` pictures spread over it.
+
+        Raises:
+            ValueError: no such split, or other classes than the model's.
+        """
+
+    def differences(
+        self, reference: Sequence[Any], candidate: Sequence[Any], floor: float
+    ) -> dict[str, NDArray[np.float64]]:
+        """Compare two runtimes' uncut results on the same pictures.
+
+        Only results at least as sure as `floor` in one of the two count; each is paired with its
+        like in the other.
+
+        Returns:
+            For each quantity (`score`; `position` in pixels) the absolute differences, one for
+            each result and in the same order; infinite for a result without a partner.
+        """
 
 
 def family(name: str) -> Family:

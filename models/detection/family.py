@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from models.detection.data.options import PrepareOptions
-from models.detection.options import EvaluateOptions, TrainOptions, TuneOptions
+from models.detection.detections import Detections
+from models.detection.options import EvaluateOptions, NetworkOptions, TrainOptions, TuneOptions
 from models.detection.synthetic.options import BarcodeOptions
-from models.families import Checkpoints, Evaluation, Preparation, TrainingOutcome, Tuning
+from models.families import (
+    Checkpoints,
+    Evaluation,
+    Postprocessor,
+    Preparation,
+    TrainingOutcome,
+    Tuning,
+    Validation,
+)
 from models.reporting import Reporter
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from models.package import ModelCard
 
 
 class Detection:
@@ -85,6 +102,34 @@ class Detection:
 
         checked = EvaluateOptions.model_validate(options)
         return evaluate(package, dataset, split, checked, reporter)
+
+    def network(self, card: ModelCard, weights: Mapping[str, Tensor]) -> nn.Module:
+        """Build a package's network; see `models.detection.network`."""
+        from models.detection.network import build_network, load_network_weights
+
+        network = build_network(NetworkOptions.model_validate(card.network), len(card.classes))
+        load_network_weights(network, weights)
+        return network
+
+    def postprocessor(self, card: ModelCard) -> Postprocessor:
+        """Make what turns output tensors into `Detections`."""
+        from models.detection.postprocessing import postprocessor
+
+        return postprocessor(card)
+
+    def validation(self, card: ModelCard, dataset: Path, split: str, most: int) -> Validation:
+        """Open labelled pictures; see `models.detection.validation`."""
+        from models.detection.validation import DetectionValidation
+
+        return DetectionValidation(card, dataset, split, most)
+
+    def differences(
+        self, reference: Sequence[Detections], candidate: Sequence[Detections], floor: float
+    ) -> dict[str, NDArray[np.float64]]:
+        """Compare two runtimes' detections; see `models.detection.differences`."""
+        from models.detection.differences import differences
+
+        return differences(reference, candidate, floor)
 
 
 DETECTION = Detection()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.detection.dataset import read_categories
 from models.detection.options import TrainOptions
+from models.detection.postprocessing import QueryPostprocessing
 from models.detection.train import preprocessing_of
 from models.package import Input, Metric, ModelCard, ModelClass, ModelPackage, NewArtifact, Output
 from models.training.loop import Fitted
@@ -46,7 +47,7 @@ def save_package(
                 meaning="centre x, centre y, width, height as shares of the input size",
             ),
         ),
-        postprocessing={"kind": "detr", "max_detections": 300},
+        postprocessing=QueryPostprocessing().model_dump(mode="json"),
         metrics=tuple(
             Metric(name=name, value=value, split="val", artifact=WEIGHTS)
             for name, value in fitted.metrics.items()

@@ -1,0 +1,115 @@
+"""One way to use a model package, whatever runs it: RGB pictures in, the family's results out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from models.families import family
+from models.package import ModelPackage
+from models.package.card import Precision
+from models.preprocessing import Placement
+from models.reporting import Image
+from models.runtimes.engines import Engine, EngineOptions, Outputs, load_engine
+
+
+class Predictor:
+    """A model package ready to predict. Not to be called from two threads at once."""
+
+    def __init__(
+        self, package: ModelPackage, runtime: str, engine: Engine, batch_size: int = 8
+    ) -> None:
+        """Join a package with what runs it; `load_predictor` does it all.
+
+        Args:
+            package: gives pre- and postprocessing.
+            runtime: the runtime's name.
+            engine: runs the network.
+            batch_size: most pictures that go through the network at once.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size}: expected at least 1")
+        self.package = package
+        self.runtime = runtime
+        self.engine = engine
+        self.batch_size = batch_size
+        self._preprocessing = package.card.preprocessing
+        self._postprocess = family(package.card.family).postprocessor(package.card)
+
+    def __call__(self, images: Sequence[Image], threshold: float | None = None) -> list[Any]:
+        """Predict.
+
+        Args:
+            images: RGB, uint8, (height, width, 3), of any sizes.
+            threshold: least confidence of a result; None takes the package's own, 0 cuts nothing.
+
+        Returns:
+            The family's result for each picture (`Detections` for detection).
+
+        Raises:
+            ValueError: an image is none, or the threshold isn't between 0 and 1.
+        """
+        if threshold is not None and not 0.0 <= threshold <= 1.0:
+            raise ValueError(f"threshold={threshold}: expected a number from 0 to 1")
+        results: list[Any] = []
+        for start in range(0, len(images), self.batch_size):
+            outputs, placements = self.raw(images[start : start + self.batch_size])
+            results += self._postprocess(outputs, placements, threshold)
+        return results
+
+    def raw(self, images: Sequence[Image]) -> tuple[Outputs, list[Placement]]:
+        """Run pictures through the network as one batch, without postprocessing.
+
+        Returns:
+            The output tensors in the order of `model.json`, and where each picture lies in the
+            network's input.
+        """
+        inputs, placements = self._preprocessing(images)
+        return self.engine(inputs), placements
+
+    def close(self) -> None:
+        """Free what the runtime holds."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def load_predictor(
+    package: Path | str | ModelPackage,
+    runtime: str = "torch",
+    device: str = "auto",
+    threads: int | None = None,
+    *,
+    batch_size: int = 8,
+    arithmetic: Literal["float32", "bfloat16"] = "float32",
+    precision: Precision | None = None,
+) -> Predictor:
+    """Make a model package ready to predict.
+
+    Args:
+        package: folder of the package, or the package.
+        runtime: what runs it: torch, onnxruntime or openvino.
+        device: see `EngineOptions`.
+        threads: CPU threads; None leaves it to the runtime.
+        batch_size: most pictures that go through the network at once.
+        arithmetic: what the network computes in.
+        precision: which artifact of the runtime's format to run; None takes the first.
+
+    Raises:
+        ValueError: a damaged package, or a runtime, library, device or artifact that isn't there.
+    """
+    if not isinstance(package, ModelPackage):
+        package = ModelPackage.load(package)
+    options = EngineOptions(device, threads, arithmetic, precision)
+    return Predictor(package, runtime, load_engine(package, runtime, options), batch_size)
