@@ -80,7 +80,7 @@ def predict(
     """Run a package over a split, uncut."""
     from models.runtimes import load_predictor
 
-    predictor = load_predictor(package, runtime=runtime)
+    predictor = load_predictor(package, runtime=runtime, batch_size=batch_size)
     detections: list[Detections] = []
     for files in _chunks(labels.files, batch_size):
         images = [read_picture(labels.folder / file) for file in files]

@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.detection.dataset import Labels
+from models.detection.detections import Detections
 from models.detection.network import Detector
 from models.detection.options import TrainOptions
+from models.detection.postprocessing import QueryPostprocessing
 from models.normalisation import Normalisation
 from models.preprocessing import Preprocessing
 from models.training.learner import Learner
@@ -27,6 +30,14 @@ class RawPrediction:
     """Shape (queries, classes)."""
     boxes: NDArray[np.float32]
     """Shape (queries, 4): centre x, centre y, width, height as shares of the input size."""
+
+    def detections(self, labels: Labels, preprocessing: Preprocessing) -> Detections:
+        """Turn it into detections that no threshold has cut."""
+        placement = preprocessing.placement(*labels.sizes[self.index])
+        (found,) = QueryPostprocessing()(
+            self.logits[None], self.boxes[None], preprocessing, [placement]
+        )
+        return found
 
 
 class DetectionLearner(Learner):

@@ -10,7 +10,6 @@ import numpy as np
 
 from models.detection.data.drawing import class_colour, draw_boxes
 from models.detection.dataset import Labels, read_picture
-from models.detection.decoding import decode
 from models.detection.detections import Detections
 from models.detection.learner import DetectionLearner
 from models.detection.metrics.matching import match
@@ -67,8 +66,7 @@ class Samples(lightning.Callback):  # type: ignore[misc]
         first = [one for one in learner.predictions if one.index < self._options.count]
         for one in first:
             image = read_picture(self._labels.folder / self._labels.files[one.index])
-            placement = self._preprocessing.placement(*image.shape[:2])
-            found = decode(one.logits, one.boxes, self._preprocessing, placement).above(_SHOWN)
+            found = one.detections(self._labels, self._preprocessing).above(_SHOWN)
             truth = Truth(self._labels.boxes[one.index], self._labels.labels[one.index])
             picture = beside(image, truth, found, self._labels.classes)
             self._report("truth | predictions", one.index, picture, trainer)

@@ -10,7 +10,6 @@ import torch
 
 from models.detection.augmentation import Augmentation
 from models.detection.dataset import Labels, PictureCache, Pictures, collate, read_labels
-from models.detection.decoding import decode
 from models.detection.learner import DetectionLearner, RawPrediction
 from models.detection.metrics.coco import coco_figures
 from models.detection.metrics.truth import Truth
@@ -81,15 +80,7 @@ class _Judge:
 
     def __call__(self, predictions: Sequence[RawPrediction]) -> dict[str, float]:
         ordered = sorted(predictions, key=lambda one: one.index)
-        detections = [
-            decode(
-                one.logits,
-                one.boxes,
-                self._preprocessing,
-                self._preprocessing.placement(*self._labels.sizes[one.index]),
-            )
-            for one in ordered
-        ]
+        detections = [one.detections(self._labels, self._preprocessing) for one in ordered]
         truths = [self._truths[one.index] for one in ordered]
         values = coco_figures(truths, detections, len(self._labels.classes)).values
         return {
