@@ -44,12 +44,14 @@ def failure_kind(runtime: Mapping[str, Any] | None, status_reason: str | None) -
 
 
 def is_users(error: BaseException) -> bool:
-    """Tell whether an error is a user's mistake: a `ValueError` that our own code raised.
+    """Tell whether an error is a user's mistake: a `ValueError` of ours or that our code raised.
 
     One that came out of a library is a fault of ours, and shows its traceback.
     """
     if not isinstance(error, ValueError):
         return False
+    if type(error).__module__.partition(".")[0] in CODE_FOLDERS:
+        return True
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return True

@@ -113,7 +113,7 @@ def _limits(metadata: Sequence[Any]) -> str:
         for key in (*signs, "multiple_of", "min_length", "max_length", "pattern"):
             value = getattr(item, key, None)
             if value is not None:
-                found[key] = value
+                found[key] = f"{value:g}" if isinstance(value, float) else value
     said = []
     if "ge" in found and "le" in found:
         said.append(f"{found.pop('ge')} to {found.pop('le')}")

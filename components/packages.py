@@ -64,12 +64,17 @@ def labels_of(names: Sequence[str]) -> dict[str, int]:
 
 
 def flat_figures(package: ModelPackage) -> dict[str, float]:
-    """Write a package's figures as metadata, by `split/name`; another artifact's with its file."""
-    reference = artifact_for(package, "torch")
-    return {
-        f"{m.split}/{m.name}" + ("" if m.artifact == reference else f" ({m.artifact})"): m.value
-        for m in package.card.metrics
-    }
+    """Write a package's figures as metadata, by `split/name`, and the format if it isn't torch's.
+
+    ClearML keeps metadata as a table, whose keys may hold no dots.
+    """
+    formats = {artifact.file: artifact.format for artifact in package.card.artifacts}
+    figures = {}
+    for metric in package.card.metrics:
+        form = formats.get(metric.artifact, "safetensors")
+        name = f"{metric.split}/{metric.name}".replace(".", "_")
+        figures[name if form == "safetensors" else f"{name} {form}"] = metric.value
+    return figures
 
 
 def metadata_of(package: ModelPackage) -> dict[str, object]:

@@ -73,7 +73,7 @@ def contents(top: Path) -> dict[str, tuple[bytes | str, bool]]:
     for name in filter(None, listed):
         path = top / name
         if path.is_symlink():
-            found[name] = (os.readlink(path), False)
+            found[name] = (str(path.readlink()), False)
         elif path.is_file():
             found[name] = (path.read_bytes(), os.access(path, os.X_OK))
     return found
@@ -125,7 +125,9 @@ def test_text_in_another_encoding_travels(checkout: Path, tmp_path: Path) -> Non
         ("diff.renames", "copies"),
     ],
 )
-def test_a_users_git_settings_dont_change_the_diff(checkout: Path, setting: tuple[str, str]) -> None:
+def test_a_users_git_settings_dont_change_the_diff(
+    checkout: Path, setting: tuple[str, str]
+) -> None:
     make_dirty(checkout)
     plain = read_code_state(LOCAL, root=checkout)
     git(checkout, "config", *setting)
@@ -192,7 +194,7 @@ def test_what_can_not_travel_is_said_in_one_line(tmp_path: Path, checkout: Path)
     git(bare, "init", "-q")
     with pytest.raises(CodeError, match="has no commit yet"):
         read_code_state(LOCAL, root=bare)
-    with pytest.raises(CodeError, match="expected auto|local|remote, got 'lokal'"):
+    with pytest.raises(CodeError, match=r"expected auto\|local\|remote, got 'lokal'"):
         read_code_state(LOCAL, "lokal", checkout)
 
 

@@ -53,9 +53,9 @@ class Config(Options):
     optimizer: Optimizer = Optimizer(lr=0.01)
     """The optimizer."""
     split: Split = Split()
-    labels: list[str] = []
+    labels: list[str] = Field(default_factory=list)
     sizes: tuple[int, ...] = (256,)
-    table: dict[str, float] = {}
+    table: dict[str, float] = Field(default_factory=dict)
     comment: str | None = None
     flag: bool = False
     mode: Mode = Mode.FAST
@@ -133,9 +133,7 @@ def test_text_means_what_the_type_says_and_comes_back_as_written(
         (["dataset="], "dataset is needed: Dataset to learn from."),
     ],
 )
-def test_each_mistake_is_one_line_that_says_what_was_expected(
-    pairs: list[str], line: str
-) -> None:
+def test_each_mistake_is_one_line_that_says_what_was_expected(pairs: list[str], line: str) -> None:
     with pytest.raises(OptionError) as caught:
         given(*pairs)
     assert line in str(caught.value)
