@@ -11,7 +11,7 @@ from models.detection.detections import Detections
 from models.detection.metrics.figures import figures
 from models.detection.metrics.matching import Matches, match
 from models.detection.metrics.report import Report, report
-from models.detection.metrics.scores import best_threshold, threshold_curves
+from models.detection.metrics.scores import BestThreshold, best_threshold, threshold_curves
 from models.detection.metrics.truth import Truth
 from models.detection.options import EvaluateOptions, TuneOptions
 from models.families import Evaluation, Tuning
@@ -25,8 +25,8 @@ _BATCH = 8
 def tune(package: Path, dataset: Path, options: TuneOptions, reporter: Reporter) -> Tuning:
     """Find the best threshold on val predictions that no threshold has cut.
 
-    Raises:
-        ValueError: the model finds nothing right on val at the IoU asked for.
+    A model that finds nothing right keeps its threshold, with a value of 0 and a warning: to
+    refuse it is the gate's part.
     """
     labels = _labels(package, dataset, "val")
     detections = predict(package, labels, reporter, "torch", _BATCH)
@@ -41,10 +41,11 @@ def tune(package: Path, dataset: Path, options: TuneOptions, reporter: Reporter)
     beta = _BETA[options.metric]
     best = best_threshold(curves, beta, options.grid, options.smallest)
     if best is None:
-        raise ValueError(
-            f"no threshold gives a {options.metric} above 0 on val at IoU {options.iou:g}: the "
-            f"model finds nothing right there; train it longer"
+        reporter.log(
+            f"warning: no threshold gives a {options.metric} above 0 on val at IoU "
+            f"{options.iou:g}: the model finds nothing right there; train it longer"
         )
+        best = BestThreshold(ModelPackage.load(package).card.threshold.value, 0.0)
     reporter.figure("threshold", options.metric, _tuning_figure(matches, options, best.threshold))
     reporter.log(
         f"threshold {best.threshold:.4f} gives {options.metric} {best.value:.4f} on "

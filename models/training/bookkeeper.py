@@ -99,6 +99,10 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
         self.seconds += passed
         return passed
 
+    def on_train_epoch_start(self, trainer: lightning.Trainer, learner: Learner) -> None:
+        """Shuffle and augment anew. Lightning does this for samplers, not for batch samplers."""
+        self._loader.order.set_epoch(trainer.current_epoch)
+
     # Batches.
 
     def on_train_batch_start(

@@ -33,7 +33,7 @@ class TrainingOrder(Sampler[list[Key]]):
         self.first = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to the start of an epoch (Lightning calls this); a resumed epoch keeps its place."""
+        """Go to the start of an epoch; an epoch entered in its middle keeps its place."""
         if epoch != self.epoch:
             self.epoch, self.first = epoch, 0
 
