@@ -101,4 +101,5 @@ def write_json(path: Path, content: Any, indent: int | None = None) -> None:
     text = json.dumps(
         content, ensure_ascii=False, indent=indent, separators=separators, allow_nan=False
     )
-    path.write_text(text + "\n", encoding="utf-8", errors="surrogateescape", newline="\n")
+    # Half a surrogate pair, which JSON may hold, stays the escape that it was.
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace", newline="\n")

@@ -117,8 +117,10 @@ def _read_part(
     for row in content["categories"]:
         name = row.get("name")
         number = _whole(row.get("id"))
-        if number is None or not isinstance(name, str) or not name.strip():
-            raise ValueError(f"{where}: a category needs a whole number as id and a name: {row}")
+        if number is None or not isinstance(name, str) or not _is_name(name):
+            raise ValueError(
+                f"{where}: a category needs a whole number as id and a printable name: {row}"
+            )
         if number in classes:
             raise ValueError(f"{where}: two categories have the id {number}")
         if name not in placeholders:
@@ -203,6 +205,10 @@ def _pictures(
             )
         )
     return rows, order
+
+
+def _is_name(text: str) -> bool:
+    return text.isprintable() and not text.isspace() and bool(text)
 
 
 def _whole(value: object) -> int | None:
