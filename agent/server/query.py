@@ -222,10 +222,23 @@ def _tags(where: Where, path: str, wanted: list[Any]) -> None:
             return f"{sql} IS NULL OR {sql} = '[]'", []
         if not isinstance(item, str):
             raise BadRequestError(f"{path}: a tag is a text")
-        # A JSON text never holds an unescaped quote, so a quoted tag matches whole tags only.
-        return f"instr(COALESCE({sql}, '[]'), ?) > 0", [dumps(item)]
+        return has_tag(sql), [tag_text(item)]
 
     _groups(where, wanted, test, dash=True)
+
+
+def has_tag(sql: str) -> str:
+    """SQL for "the JSON list of texts `sql` holds a text", which is bound as `tag_text`.
+
+    Inside a JSON text a quote is always escaped, so a comma followed by a bare quote can only
+    begin an element; the list's opening bracket is replaced by such a comma.
+    """
+    return f"instr(',' || substr(COALESCE({sql}, '[]'), 2), ?) > 0"
+
+
+def tag_text(tag: str) -> str:
+    """A tag as `has_tag` looks for it."""
+    return f",{dumps(tag)}"
 
 
 def _within(where: Where, listed: str, rest: str, value: Any) -> None:

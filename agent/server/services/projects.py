@@ -8,7 +8,7 @@ from typing import Any
 from .. import clock
 from ..documents import MODELS, PROJECTS, TASKS
 from ..errors import ApiError, BadRequestError
-from ..query import Where
+from ..query import Where, has_tag, tag_text
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from .listing import filters, listing
@@ -110,7 +110,7 @@ def get_all(call: Call) -> Data:
     """Projects by filter; hidden ones only when they are asked for."""
     where = filters(call, PROJECTS)
     if not call.flag("search_hidden") and not call.body.get("id"):
-        where.add("instr(COALESCE(system_tags, '[]'), ?) = 0", f'"{HIDDEN}"')
+        where.add(f"NOT {has_tag('system_tags')}", tag_text(HIDDEN))
     if call.flag("shallow_search") and not call.body.get("parent"):
         where.add("parent IS NULL")
     return listing(call, PROJECTS, "projects", where)

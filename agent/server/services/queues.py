@@ -8,6 +8,7 @@ from typing import Any
 from .. import clock, projection
 from ..documents import QUEUES, TASKS
 from ..errors import ApiError, BadRequestError, NotFoundError
+from ..query import has_tag, tag_text
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from .listing import filters, page
@@ -49,9 +50,7 @@ def find_queue(call: Call, name: str) -> Document | None:
 
 def default_queue(call: Call) -> Document:
     """The queue for tasks that name none."""
-    tagged = call.db.select(
-        QUEUES, "instr(COALESCE(system_tags, '[]'), ?) > 0", (f'"{DEFAULT}"',), limit=1
-    )
+    tagged = call.db.select(QUEUES, has_tag("system_tags"), (tag_text(DEFAULT),), limit=1)
     if tagged:
         return tagged[0]
     return find_queue(call, DEFAULT) or new_queue(call, DEFAULT, system_tags=[DEFAULT])

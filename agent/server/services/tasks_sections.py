@@ -12,13 +12,19 @@ from ..store import Document
 from .tasks import save
 from .tasks_status import check
 
+PROPERTIES = "properties"
+"""The hyperparameter section that holds user properties: notes, which may change at any time."""
 
-def _task(call: Call, section: str) -> Document:
+
+def _task(call: Call, section: str, *, free: bool = False) -> Document:
     """The task, if this section of it may be changed."""
     task = call.db.require(TASKS, call.need("task"), heads={section})
-    if not call.flag("force"):
-        check(task, "edit")
+    check(task, "edit", force=free or call.flag("force"))
     return task
+
+
+def _only_properties(items: list[Data]) -> bool:
+    return all(item.get("section") == PROPERTIES for item in items)
 
 
 def _text(item: Data, name: str, default: str | None = None) -> str:
@@ -42,8 +48,8 @@ def get_hyper_params(call: Call) -> Data:
 @action("tasks.edit_hyper_params", mode=Mode.WRITE)
 def edit_hyper_params(call: Call) -> Data:
     """Add or change hyperparameters, or replace whole sections or all of them."""
-    task = _task(call, "hyperparams")
     items = call.tables("hyperparams")
+    task = _task(call, "hyperparams", free=_only_properties(items))
     replace = call.text("replace_hyperparams") or "none"
     if replace not in ("none", "section", "all"):
         raise BadRequestError("replace_hyperparams must be none, section or all")
@@ -63,9 +69,10 @@ def edit_hyper_params(call: Call) -> Data:
 @action("tasks.delete_hyper_params", mode=Mode.WRITE)
 def delete_hyper_params(call: Call) -> Data:
     """Remove hyperparameters; a section without a name goes whole."""
-    task = _task(call, "hyperparams")
+    keys = call.tables("hyperparams")
+    task = _task(call, "hyperparams", free=_only_properties(keys))
     sections: Data = {name: dict(items) for name, items in task.get("hyperparams", {}).items()}
-    for item in call.tables("hyperparams"):
+    for item in keys:
         section, name = _text(item, "section"), _text(item, "name", "")
         if not name:
             sections.pop(section, None)

@@ -113,8 +113,19 @@ def _ask(call: Call, action_name: str, status: str) -> Data:
 
 @action("tasks.started", mode=Mode.WRITE)
 def started(call: Call) -> Data:
-    """Say that a task runs."""
-    return {"started": 1, **_ask(call, "started", IN_PROGRESS)}
+    """Say that a task runs.
+
+    An agent says so several times on its way from the queue to the task's process; a request to
+    stop that came in between must not be lost.
+    """
+    task = call.db.require(TASKS, call.need("task"), heads=())
+    check(task, "started", force=call.flag("force"))
+    if task["status"] == IN_PROGRESS and task.get("status_message", "").startswith(STOPPING):
+        call.db.patch(TASKS, task["id"], {"last_update": clock.now()})
+        return {"started": 1, "updated": 1, "fields": {}}
+    reason, message = call.text("status_reason"), call.text("status_message")
+    fields = move(call, task, IN_PROGRESS, reason, message)
+    return {"started": 1, "updated": 1, "fields": fields}
 
 
 @action("tasks.stopped", mode=Mode.WRITE)
