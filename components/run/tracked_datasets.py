@@ -53,6 +53,19 @@ def fetch_dataset(reference: str, project: str, alias: str = "dataset") -> Datas
     return DatasetCopy(home, entry["id"], entry["name"], _version(entry))
 
 
+def find_dataset(reference: str, project: str) -> str:
+    """Find a dataset version and return its id, or the path of a folder on this disk.
+
+    Raises:
+        ValueError: there is none, or it was never finished.
+    """
+    folder = on_disk(reference)
+    if folder is not None:
+        return str(folder.resolve())
+    entry = _by_id(reference) if is_id(reference) else _by_name(reference, project)
+    return str(entry["id"])
+
+
 def _whole(dataset: Any, folder: Path) -> bool:
     sizes = {entry.relative_path: entry.size for entry in dataset.file_entries}
     return all(
