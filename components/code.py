@@ -55,6 +55,8 @@ class CodeState:
     """Hash of the code folders as they lie in the working tree."""
     requirements: str
     """Hash of the lock file; empty without one."""
+    packages: str = ""
+    """The locked packages, one `name==version ; marker` a line, for agents that install them."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -72,7 +74,7 @@ class CodeState:
             "working_dir": self.working_dir,
             "entry_point": f"-m {module}",
             "binary": f"python{sys.version_info.major}.{sys.version_info.minor}",
-            "requirements": {"pip": ""},
+            "requirements": {"pip": self.packages},
         }
 
 
@@ -127,7 +129,14 @@ def read_code_state(server: str, mode: str = "auto", root: Path = ROOT) -> CodeS
         working_dir=inside,
         tree=_digest(listing.encode()),
         requirements=_digest(lock.read_bytes()) if lock.is_file() else "",
+        packages=locked_packages(lock.read_text(encoding="utf-8")) if lock.is_file() else "",
     )
+
+
+def locked_packages(lock: str) -> str:
+    """Take hashes and comments out of a lock file: a task has no room for them."""
+    lines = (line.split("#")[0].rstrip(" \\") for line in lock.split("\n"))
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith((" ", "-")))
 
 
 def is_this_machine(url: str) -> bool:

@@ -76,10 +76,14 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
         ModelPackage.load(model.folder), str(getattr(options, "runtime", "torch"))
     )
     done = [found.evaluate(model.folder, data.folder, split, options, run) for split in splits]
-    metrics = {f"{e.split}/{name}": value for e in done for name, value in e.values.items()}
+    metrics = {
+        f"{e.split}/{name}": value
+        for e in done
+        for name, value in e.values.items()
+        if name != "threshold"  # said once, below
+    }
     _report(done, run)
     passed, verdict = judge(gate, metrics)
-    run.log(verdict)
     run.artifact(
         "evaluation",
         {
@@ -94,6 +98,7 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
     )
     if not passed:
         raise GateError(verdict)
+    run.log(verdict)
     return EvaluateResult(
         model=model.id,
         artifact=artifact,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from components.stage import Stage
 
 DEFAULT_PROJECT = "Sightline"
+_SHOWN_FIGURES = 8
 AGENT_TASK_VARIABLE = "CLEARML_TASK_ID"
 
 
@@ -120,10 +122,16 @@ def _local(stage: Stage[Any, Any], config: Any, folder: Path, project: str) -> i
         return INTERRUPTED
     except Exception as error:
         return _explain(error)[0]
-    for name, value in result.model_dump(mode="json").items():
-        run.log(f"{name}: {value}")
+    _tell(run, result.model_dump(mode="json"))
     run.log(f"all of it is in {run.home}")
     return INTERRUPTED if run.stop_requested() else OK
+
+
+def _tell(run: Run, fields: Mapping[str, Any]) -> None:
+    """Write the result for people; long tables of figures were written by the stage itself."""
+    for name, value in fields.items():
+        if not isinstance(value, dict) or len(value) <= _SHOWN_FIGURES:
+            run.log(f"{name}: {json.dumps(value) if isinstance(value, dict | list) else value}")
 
 
 def _commit() -> str:
@@ -186,8 +194,7 @@ def _run(stage: Stage[Any, Any], config: Any, options: Mapping[str, str], task: 
         code, kind, message = _explain(error)
         run.end()
         _end_as_failed(task, run.attempt, kind, message, code)
-    for name, value in fields.items():
-        run.log(f"{name}: {value}")
+    _tell(door, fields)
     if run.stopped:
         _end_as_stopped(task, run, "ended early on request; what there was is kept")
     run.end()

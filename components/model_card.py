@@ -21,7 +21,7 @@ def markdown(card: ModelCard, name: str, pages: Mapping[str, str]) -> str:
             "",
             f"Task: {card.family}. Network: {_network(card)}.",
             f"Input: RGB, {card.preprocessing.width} x {card.preprocessing.height} pixels"
-            f" ({card.preprocessing.resize}).",
+            f" ({card.preprocessing.resize_mode}).",
             f"Classes: {', '.join(card.class_names)}.",
             f"Licence of the weights: {card.licence.id}. {card.licence.note}".rstrip(),
             "",
@@ -70,9 +70,22 @@ def _threshold(card: ModelCard) -> list[str]:
 def _figures(card: ModelCard) -> list[str]:
     if not card.metrics:
         return []
-    lines = ["## Figures", "", "| figure | value | split | measured on |", "|---|---|---|---|"]
-    lines += [f"| {m.name} | {m.value:.4f} | {m.split} | {m.artifact} |" for m in card.metrics]
+    values = {(m.name, m.split, m.artifact): m.value for m in card.metrics}
+    columns = sorted({(m.split, m.artifact) for m in card.metrics}, key=_split_order)
+    names = dict.fromkeys(m.name for m in card.metrics)
+    head = "".join(f" {split}, {artifact} |" for split, artifact in columns)
+    lines = ["## Figures", "", f"| figure |{head}", "|---|" + "---|" * len(columns)]
+    for name in names:
+        found = [values.get((name, *column)) for column in columns]
+        cells = "".join(" |" if value is None else f" {value:.4f} |" for value in found)
+        lines.append(f"| {name} |{cells}")
     return [*lines, ""]
+
+
+def _split_order(column: tuple[str, str]) -> tuple[int, str, str]:
+    split, artifact = column
+    order = ("test", "val", "train")
+    return (order.index(split) if split in order else len(order), split, artifact)
 
 
 def _parity(parity: Parity) -> str:

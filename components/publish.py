@@ -67,7 +67,7 @@ def publish(config: PublishConfig, run: Run) -> PublishResult:
     name = config.name or package.card.lineage.dataset.name or "model"
     pages = {"published by": run.page()}
     if config.evaluation:
-        pages["evaluation"] = config.evaluation
+        pages["evaluated by"] = config.evaluation
     card = markdown(package.card, name, pages)
     run.artifact("model_card", _text_file(run, card))
     for key, value in metrics.items():

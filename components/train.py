@@ -18,7 +18,7 @@ class TrainConfig(StageOptions):
     dataset: str
     """Prepared dataset: an id, project/name, project/name@version, a name or a folder on disk."""
     name: str | None = None
-    """Name of the model; the dataset's name unless given."""
+    """Name of the model; the dataset's name with `-trained` unless given."""
     keep_local: bool = True
     """Leave the local copy of the dataset in the cache."""
 
@@ -60,7 +60,7 @@ def train(config: TrainConfig, run: Run) -> TrainResult:
         run.value(f"val/{name}", value)
     saved = run.save_model(
         package.folder,
-        name=config.name or data.copy.name or "model",
+        name=config.name or f"{data.copy.name or 'model'}-trained",
         tags=["trained", config.family],
         labels=labels_of(package.card.class_names),
         metadata=metadata_of(package),

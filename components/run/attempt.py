@@ -45,17 +45,28 @@ class Attempt:
         # Runtime properties are written as a whole; the SDK's own door merges under its lock.
         self._task._set_runtime_properties(properties)
 
-    def owns(self) -> bool:
-        """Ask the server whether this attempt still owns the task."""
+    def look(self) -> bool:
+        """Ask the server about the task, and tell whether someone wants it to stop.
+
+        A task that was stopped and not yet enqueued again is still ours: a user's abort of a run
+        from a shell looks like that, and what there is may be kept.
+
+        Raises:
+            SupersededError: another attempt owns the task, or may start at any moment.
+        """
         found = call(
             "tasks.get_all",
             id=[self._task.id],
-            only_fields=["status", f"runtime.{ATTEMPT_KEY}"],
+            only_fields=["status", "status_message", f"runtime.{ATTEMPT_KEY}"],
             search_hidden=True,
         )["tasks"]
-        if not found or found[0].get("status") != "in_progress":
-            return False
-        return bool((found[0].get("runtime") or {}).get(ATTEMPT_KEY) == self.id)
+        task = found[0] if found else {}
+        ours = (task.get("runtime") or {}).get(ATTEMPT_KEY) == self.id
+        if not ours or task.get("status") not in ("in_progress", "stopped"):
+            raise SupersededError(f"task {self._task.id} has been taken over or ended")
+        # An agent is told by this word in the message; so are we.
+        stopping = "stopping" in str(task.get("status_message") or "").lower()
+        return stopping or task["status"] == "stopped"
 
     def check(self) -> None:
         """Make sure that this attempt may write.
@@ -63,8 +74,7 @@ class Attempt:
         Raises:
             SupersededError: it may not.
         """
-        if not self.owns():
-            raise SupersededError(f"task {self._task.id} has been taken over or ended")
+        self.look()
 
     def finished(self) -> None:
         """Note when the result was whole."""

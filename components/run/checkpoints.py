@@ -76,9 +76,3 @@ class Checkpoints:
         if uploaded:
             self._number = number
         return bool(uploaded)
-
-    def drop(self) -> None:
-        """Remove the checkpoints from the task: its result is whole, nobody resumes it."""
-        there = [name for name in NAMES if name in self._task.artifacts]
-        if there:
-            self._task.delete_artifacts(there, raise_on_errors=False, delete_from_storage=True)

@@ -55,6 +55,7 @@ def start_from_shell(
             entry_point=script["entry_point"],
             binary=script["binary"],
         )
+        call("tasks.set_requirements", task=task.id, requirements=script["requirements"])
     sections = hyperparameters(options_of(type(config)), flatten(config), code)
     call(
         "tasks.edit_hyper_params",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import threading
@@ -28,7 +29,7 @@ RESULT_SECTION = "Result"
 """Hyperparameter section with the scalar fields of a stage's result: a pipeline refers to one as
 `${step.parameters.Result/model}`."""
 _ABORT_SECONDS = 120.0
-_OWNER_CHECK_SECONDS = 10.0
+_LOOK_SECONDS = 3.0
 
 
 class ClearMLRun:
@@ -46,12 +47,13 @@ class ClearMLRun:
         self._task = task
         self._logger = task.get_logger()
         self.folder = Path(tempfile.mkdtemp(prefix=f"sightline-{file_name(stage)}-"))
-        self.project: str = task.get_project_name()
+        # Steps of a pipeline and templates lie in hidden projects below the one that is meant.
+        self.project: str = re.split(r"/\.", task.get_project_name())[0]
         self.attempt = Attempt(task)
         self.progress = Progress(self.log)
         self._once = f"once:{task.id[:12]}-{_short_hash(options)}"
         self._checkpoints = Checkpoints(task, self._once)
-        self._may_check = Throttle(_OWNER_CHECK_SECONDS)
+        self._may_look = Throttle(_LOOK_SECONDS)
         self._stop = StopRequest()
         self._ended = threading.Event()
         self._listening = False
@@ -218,8 +220,8 @@ class ClearMLRun:
             self._listening = True
             self._stop.listen()
             self._task.register_abort_callback(self._on_abort, _ABORT_SECONDS)
-        if self._may_check():
-            self.attempt.check()
+        if self._may_look() and self.attempt.look():
+            self._stop.ask()
         return bool(self._stop)
 
     @property
@@ -247,7 +249,6 @@ class ClearMLRun:
                 for name, value in fields.items()
             ],
         )
-        self._checkpoints.drop()
         self.attempt.finished()
 
     def end(self) -> None:

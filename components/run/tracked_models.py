@@ -144,6 +144,7 @@ def _fact(key: str, value: Any) -> dict[str, str]:
 
 def _upload(task: Any, folder: Path, name: str) -> str:
     from clearml import StorageManager
+
     from models.package import zip_package
 
     base = str(task.output_uri or task.get_output_destination()).rstrip("/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,53 @@ def checkpoint_numbers(desk: Desk, task: str) -> dict[str, str]:
 def edit(desk: Desk, task: str, **values: str) -> None:
     items = [{"section": "Args", "name": name, "value": v} for name, v in values.items()]
     desk.call("tasks.edit_hyper_params", task=task, force=True, hyperparams=items)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "status", "said"),
+    [
+        ("another attempt", 1, "in_progress", "taken over"),
+        ("enqueued again", 1, "queued", "taken over"),
+        ("aborted", -2, "stopped", "ended early on request"),
+    ],
+)
+def test_a_run_notices_that_it_lost_its_task_or_was_aborted(
+    desk: Desk, change: str, code: int, status: str, said: str
+) -> None:
+    project = f"Lost {change}"
+    command = [sys.executable, str(TOY), "--name", change, "mode=linger", f"project={project}"]
+    environment = desk.stack.environment(PYTHONPATH=str(ROOT))
+    with subprocess.Popen(
+        command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            task = wait_for_attempt(desk, change)
+            if change == "another attempt":
+                runtime = {**desk.by_id(task)["runtime"], "sightline_attempt": "another"}
+                desk.call("tasks.edit", task=task, runtime=runtime, force=True)
+            elif change == "enqueued again":
+                desk.call("tasks.stopped", task=task, force=True)
+                queue = desk.call("queues.create", name="nobody")["id"]
+                desk.call("tasks.enqueue", task=task, queue=queue)
+            else:
+                desk.call("tasks.stop", task=task)
+            _, errors = running.communicate(timeout=60)
+        finally:
+            running.kill()
+    assert running.returncode == code, errors
+    assert said in errors
+    assert desk.by_id(task)["status"] == status
+    assert len(desk.versions(project)) == (change == "aborted")
+
+
+def wait_for_attempt(desk: Desk, name: str) -> str:
+    for _ in range(300):
+        found = desk.call("tasks.get_all", name=f"^{name}$")["tasks"]
+        # The SDK writes this when the stage first asks whether it should stop.
+        if found and "_abort_callback_timeout" in found[0]["runtime"]:
+            return str(found[0]["id"])
+        time.sleep(0.1)
+    raise AssertionError(f"{name} never started")
 
 
 def test_on_an_agent_the_tasks_parameters_rule_and_wrong_ones_are_refused(desk: Desk) -> None:

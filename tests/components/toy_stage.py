@@ -68,6 +68,11 @@ def toy(config: ToyConfig, run: Run) -> ToyResult:
             path.write_text(f"state {number}")
             run.save_checkpoint(path)
         os._exit(9)
+    if config.mode == "linger":
+        for _ in range(600):
+            if run.stop_requested():
+                break
+            time.sleep(0.1)
     made = run.folder / "made"
     (made / "sub").mkdir(parents=True)
     (made / "dataset.json").write_text("{}")
