@@ -1,0 +1,152 @@
+"""The process of a pipeline's controller: `python -m pipelines.run`, started by an agent.
+
+Everything that it needs is on its task: the parameters under `Args/`, the configuration object
+"Recipe", and the script section, whose code the stages run too. A clone of the task, as the web
+UI's NEW RUN makes one, is therefore the same pipeline with other parameters.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from components.code import CodeState, is_this_machine, read_code_state, refuse_foreign_imports
+from components.failure import (
+    INTERRUPTED,
+    MACHINE_FAILED,
+    OK,
+    USER_FAILED,
+    Failure,
+    is_users,
+    say,
+)
+from components.launch import AGENT_TASK_VARIABLE
+from components.run.api import server_url
+from components.run.attempt import Attempt
+from components.run.door import SupersededError
+from components.template import SECTION
+from pipelines import recipe, report, tasks
+from pipelines.controller import AbortedError, Controller
+from pipelines.preflight import settle
+from pipelines.recipe import RECIPE, Recipe
+from pipelines.state import stored_state
+
+
+def main() -> NoReturn:
+    """Run the pipeline of this process's task, and end the process."""
+    if not os.environ.get(AGENT_TASK_VARIABLE):
+        say("this is what agents start; to run a pipeline: sightline run RECIPE.yaml")
+        sys.exit(USER_FAILED)
+    from components.run.start import _init
+
+    task = _init(task_type="controller", auto_resource_monitoring=False)
+    attempt = Attempt(task)
+    controller: Controller | None = None
+    try:
+        refuse_foreign_imports()
+        plan = settle(recipe.check(_recipe_of(task)), is_this_machine(server_url()))
+        own = tasks.read_task(task.id, ["runtime"]) or {"id": task.id}
+        controller = Controller(task, attempt.id, plan, _code_of(task), stored_state(own))
+        _listen(controller)
+        well = controller.run()
+        report.lift(task, controller.state, plan)
+        if well:
+            attempt.finished()
+            task.close()
+            sys.stdout.flush()
+            os._exit(OK)
+        kind, reason = Failure.USER, controller.state.reason or "not every stage ran"
+    except SupersededError as error:
+        say(f"{error}; this process ends and leaves everything as it is")
+        os._exit(MACHINE_FAILED)
+    except AbortedError as error:
+        if controller is not None:
+            controller.stop_steps(str(error))
+        _end_as_stopped(task, str(error))
+    except Exception as error:
+        kind = Failure.USER if is_mistake(error) else Failure.MACHINE
+        reason = str(error) if kind is Failure.USER else f"{type(error).__name__}: {error}"
+        if kind is Failure.MACHINE:
+            traceback.print_exception(error)
+        if controller is not None:
+            _stop_quietly(controller, f"the pipeline failed: {reason}")
+    _end_as_failed(task, attempt, kind, reason)
+
+
+def is_mistake(error: BaseException) -> bool:
+    """Tell whether an error is a user's mistake: a `ValueError` that our own code raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = bool(frames) and Path(frames[-1].filename).parent == Path(__file__).parent
+    return isinstance(error, ValueError) and (ours or is_users(error))
+
+
+def _recipe_of(task: Any) -> Recipe:
+    text = task.get_configuration_object(RECIPE)
+    if not text:
+        raise ValueError(f"task {task.id} has no configuration object '{RECIPE}'")
+    prefix = f"{SECTION}/"
+    given = task.get_parameters(backwards_compatibility=False)
+    values = {n.removeprefix(prefix): v for n, v in given.items() if n.startswith(prefix)}
+    return replace(Recipe.from_yaml(text), parameters=values)
+
+
+def _code_of(task: Any) -> CodeState:
+    """The code that this process runs, as the task says that it is fetched."""
+    script = task.data.script
+    # The hashes are of what was really checked out here: the task may have been edited since.
+    return replace(
+        read_code_state("", "local"),
+        repository=script.repository or "",
+        branch=script.branch or "",
+        commit=script.version_num or "",
+        diff=script.diff or "",
+        working_dir=script.working_dir or ".",
+    )
+
+
+def _listen(controller: Controller) -> None:
+    """End on SIGTERM without touching the stages, unless someone has stopped the pipeline.
+
+    An agent sends it for both: when the pipeline is aborted, and when the agent itself is ended.
+    """
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        controller.terminated = True
+        controller.wake.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
+
+
+def _stop_quietly(controller: Controller, why: str) -> None:
+    try:
+        controller.stop_steps(why)
+    except Exception as error:
+        say(f"stages that run couldn't be stopped: {error}")
+
+
+def _end_as_stopped(task: Any, reason: str) -> NoReturn:
+    say(reason)
+    task.flush(wait_for_uploads=True)
+    task.mark_stopped(force=True, status_message=reason)
+    os._exit(INTERRUPTED)
+
+
+def _end_as_failed(task: Any, attempt: Attempt, kind: Failure, reason: str) -> NoReturn:
+    line = reason.strip().split("\n")[0]
+    say(f"the pipeline failed: {reason}")
+    attempt.failed(kind, reason)
+    task.set_comment(line)
+    task.flush(wait_for_uploads=True)
+    task.mark_failed(status_reason=line[:200], status_message=reason[:1000], force=True)
+    sys.stdout.flush()
+    os._exit(USER_FAILED if kind is Failure.USER else MACHINE_FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""Follow a pipeline from a terminal or a log: its stages while it runs, its results at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from components.failure import INTERRUPTED, MACHINE_FAILED, MESSAGE_KEY, OK
+from components.run.api import ServerError, call, server_url
+from components.run.progress import span
+from pipelines import cache, queues, report, state, tasks
+from pipelines.recovery import DONE
+from pipelines.state import PipelineState, StepState, stored_state
+
+_LOOK_SECONDS = 0.5
+_LINE_SECONDS = 2.0
+"""How often the last line of a running stage is read."""
+_PLAIN_LINE_SECONDS = 20.0
+"""How often a log shows it."""
+_COLOURS = {
+    state.COMPLETED: "green",
+    state.CACHED: "cyan",
+    state.RUNNING: "yellow",
+    state.WAITING: "magenta",
+    state.FAILED: "red",
+    state.ABORTED: "red",
+}
+_ENDED = frozenset({*DONE, "failed", "stopped"})
+
+
+class Watcher:
+    """Reads how a pipeline is. Only looks, so that it may be ended at any moment."""
+
+    def __init__(self, pipeline: str) -> None:
+        """Watch the pipeline whose controller's task this is."""
+        self.pipeline = pipeline
+        self.status = "queued"
+        self.reason = ""
+        self.state = PipelineState(pipeline)
+        self.lines: dict[str, str] = {}
+        """Last line of each running stage, by stage."""
+        self._next_lines = 0.0
+
+    def look(self) -> bool:
+        """Read everything once; tells whether the pipeline has ended.
+
+        Raises:
+            ValueError: it was deleted.
+        """
+        fields = ["status", "status_reason", "runtime", "execution.queue"]
+        task = tasks.read_task(self.pipeline, fields)
+        if task is None:
+            raise ValueError(f"pipeline {self.pipeline} was deleted")
+        self.status = task["status"]
+        self.state = stored_state(task) or self.state
+        said = (task.get("runtime") or {}).get(MESSAGE_KEY) or self.state.reason
+        self.reason = said or (task.get("status_reason") or "" if self.status in _ENDED else "")
+        if time.monotonic() >= self._next_lines:
+            self._next_lines = time.monotonic() + _LINE_SECONDS
+            if self.status == "queued":
+                self.reason = _why_queued(task)
+            running = [s for s in self.state.steps.values() if s.status == state.RUNNING]
+            self.lines = {step.stage: _last_line(step.task) for step in running}
+        return self.status in _ENDED
+
+    @property
+    def well(self) -> bool:
+        """Whether every stage ended well."""
+        steps = self.state.steps.values()
+        return self.status in DONE and all(step.status in state.WELL for step in steps)
+
+
+def watch(pipeline: str, console: Console | None = None) -> int:
+    """Show a pipeline until it has ended, then its results.
+
+    Args:
+        pipeline: id of the controller's task.
+        console: where to; standard output unless given. One that is no terminal gets lines.
+
+    Returns:
+        An exit code: 0 if every stage ended well, 130 after Ctrl-C.
+    """
+    console = console or Console(highlight=False)
+    watcher = Watcher(pipeline)
+    try:
+        if console.is_terminal:
+            _live(watcher, console)
+        else:
+            _plain(watcher, console)
+    except KeyboardInterrupt:
+        console.print(
+            f"\nthe pipeline goes on; follow it with: sightline watch {pipeline}\n"
+            f"stop it with: sightline stop {pipeline}"
+        )
+        return INTERRUPTED
+    _summary(watcher, console)
+    return OK if watcher.well else MACHINE_FAILED
+
+
+def _live(watcher: Watcher, console: Console) -> None:
+    with Live(console=console, refresh_per_second=4) as live:
+        while True:
+            ended = _patiently(watcher, console)
+            live.update(_table(watcher, now=time.time()))
+            if ended:
+                return
+            time.sleep(_LOOK_SECONDS)
+
+
+def _plain(watcher: Watcher, console: Console) -> None:
+    said: dict[str, str] = {}
+    last_line = 0.0
+    while True:
+        ended = _patiently(watcher, console)
+        lines = {"": f"the controller is {watcher.status}"}
+        if watcher.reason and not ended:
+            lines[""] += f": {watcher.reason}"
+        for step in watcher.state.steps.values():
+            if step.status != state.PENDING:
+                lines[step.stage] = _sentence(step)
+        for name, line in lines.items():
+            if said.get(name) != line:
+                console.print(line, soft_wrap=True, markup=False)
+        said |= lines
+        if watcher.lines and time.monotonic() - last_line > _PLAIN_LINE_SECONDS:
+            last_line = time.monotonic()
+            for name, line in watcher.lines.items():
+                console.print(f"{name}: {line}", soft_wrap=True, markup=False)
+        if ended:
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
+def _patiently(watcher: Watcher, console: Console) -> bool:
+    try:
+        return watcher.look()
+    except Exception as error:
+        if not tasks.is_outage(error):
+            raise
+        console.print("the server doesn't answer, trying on", soft_wrap=True)
+        time.sleep(2.0)
+        return False
+
+
+def _sentence(step: StepState) -> str:
+    where = f" on {step.worker}" if step.status == state.RUNNING and step.worker else ""
+    took = f" in {span(step.seconds)}" if step.seconds and step.status == state.COMPLETED else ""
+    return f"{step.stage}: {step.status}{where}{took}" + (f": {step.reason}" if step.reason else "")
+
+
+def _table(watcher: Watcher, now: float | None = None) -> Table:
+    table = Table(title=f"pipeline {watcher.pipeline}: {watcher.status}", title_justify="left")
+    table.add_column("stage")
+    table.add_column("status")
+    table.add_column("time", justify="right")
+    table.add_column("where" if now else "task", no_wrap=True)
+    table.add_column("")
+    for step in watcher.state.steps.values():
+        seconds = step.seconds
+        if seconds is None and now and step.started and step.status == state.RUNNING:
+            seconds = max(0.0, now - step.started)
+        where = (step.worker or step.queue) if now else step.task
+        table.add_row(
+            step.stage,
+            Text(step.status, style=_COLOURS.get(step.status, "")),
+            "" if seconds is None or step.status == state.CACHED else span(seconds),
+            where if step.status != state.PENDING or not now else "",
+            Text(step.reason or (watcher.lines.get(step.stage, "") if now else "")),
+        )
+    if not watcher.state.steps:
+        table.add_row("", watcher.status, "", "", Text(watcher.reason or "the controller starts"))
+    return table
+
+
+def _summary(watcher: Watcher, console: Console) -> None:
+    if not console.is_terminal:
+        console.print(_table(watcher))
+    figures = report.read_figures(watcher.pipeline) if watcher.well else {}
+    if figures:
+        table = Table(title="figures", title_justify="left")
+        table.add_column("figure")
+        table.add_column("value", justify="right")
+        for name, value in figures.items():
+            table.add_row(name, f"{value:.4g}")
+        console.print(table)
+    lines = [f"pipeline  {server_url()}  task {watcher.pipeline}", *_places(watcher.state)]
+    if not watcher.well:
+        lines.append(f"the pipeline {watcher.status}: {watcher.reason or 'no reason was given'}")
+        lines.append(f"let it go on with: sightline resume {watcher.pipeline}")
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _places(now: PipelineState) -> list[str]:
+    """Say where the last dataset and the last model lie."""
+    found: dict[str, str] = {}
+    for step in now.steps.values():
+        task = tasks.read_task(step.task, ["hyperparams.Result"]) if step.task else None
+        result: Mapping[str, str] = cache.result_of(task or {})
+        if result.get("dataset"):
+            name = f"{result.get('name', '')} {result.get('version', '')}".strip()
+            found["dataset"] = f"dataset   {name} (id {result['dataset']}) of {step.stage}"
+        if result.get("model"):
+            at = f" at {result['url']}" if result.get("url") else ""
+            found["model"] = f"model     id {result['model']} of {step.stage}{at}"
+    return list(found.values())
+
+
+def _why_queued(task: Mapping[str, Any]) -> str:
+    queue = (task.get("execution") or {}).get("queue")
+    for known in queues.read_queues().values():
+        if known.id == queue:
+            ahead = known.waiting.index(task["id"]) if task["id"] in known.waiting else 0
+            if not known.agents:
+                return known.advice
+            return f"{ahead} task(s) before it in the queue '{known.name}'" if ahead else ""
+    return ""
+
+
+def _last_line(task: str) -> str:
+    try:
+        events = call("events.get_task_log", task=task, batch_size=1)["events"]
+    except ServerError as error:
+        if tasks.is_outage(error):
+            raise
+        return ""
+    text = str(events[0].get("msg") or "").replace("\r", "\n") if events else ""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    return lines[-1][:160] if lines else ""
