@@ -34,7 +34,11 @@ def response_schema(action: str) -> Any:
     except ImportError:
         return None
     for request, response in module.response_mapping.items():
-        if request._action == name and response._schema:
+        # The schemas of a few answers refer to definitions that the SDK doesn't ship.
+        whole = "#/definitions/" not in json.dumps(response._schema) or response._schema.get(
+            "definitions"
+        )
+        if request._action == name and response._schema and whole:
             return _CustomValidator(response._schema)
     return None
 
@@ -59,7 +63,9 @@ class ServerProcess:
         assert line.startswith("serving "), (self.state.parent / "server.log").read_text()
         self.url = line.split()[1]
         self.port = int(self.url.rpartition(":")[2])
-        self.keys = json.loads((self.state / "credentials.json").read_text())
+        options = dict(zip(self.options, self.options[1:], strict=False))
+        path = Path(options.get("--credentials", self.state / "credentials.json"))
+        self.keys = json.loads(path.read_text())
         self.http = requests.Session()
         self.http.auth = (self.keys["access_key"], self.keys["secret_key"])
 
@@ -113,7 +119,8 @@ class ServerProcess:
     def write_configuration(self, path: Path) -> Path:
         """A `clearml.conf` for the SDK and agents that use this server."""
         base = path.parent
-        path.write_text(textwrap.dedent(f"""
+        path.write_text(
+            textwrap.dedent(f"""
             api {{
                 api_server: "{self.url}"
                 web_server: "{self.url}"
@@ -134,7 +141,8 @@ class ServerProcess:
                 pip_download_cache.path: "{base}/pip"
                 docker_apt_cache: "{base}/apt"
             }}
-        """))
+        """)
+        )
         return path
 
 

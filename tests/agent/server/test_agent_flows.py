@@ -110,7 +110,7 @@ def test_agents_run_tasks_and_pipelines(
         graph = server.call("tasks.get_configurations", tasks=[run], names=["Pipeline"])
         nodes = json.loads(graph["configurations"][0]["configuration"][0]["value"])
         assert {name: node["status"] for name, node in nodes.items()} == dict.fromkeys(
-            ("one", "two"), "executed" if made else "cached"
+            ("one", "two"), "completed" if made else "cached"
         )
 
     # A request to stop a running task is obeyed.

@@ -26,7 +26,7 @@ TASK: dict[str, Any] = {
         (["name"], {"id": "1", "name": "n"}),
         ("name", {"id": "1", "name": "n"}),
         (["runtime.version"], {"id": "1", "runtime": {"version": "1"}}),
-        (["runtime.version", "runtime.a.b"], {"id": "1", "runtime": {"version": "1", "a": {"b": 2}}}),
+        (["runtime.version", "runtime.a.b"], {"id": "1", "runtime": TASK["runtime"]}),
         # What is absent leaves the object that would hold it.
         (["runtime.none"], {"id": "1", "runtime": {}}),
         (["last_metrics.x.y"], {"id": "1", "last_metrics": {}}),

@@ -159,11 +159,14 @@ def test_pages_and_scrolls_show_each_task_once(server: Any) -> None:
     made = [server.task(f"task {number}", project=project) for number in range(7)]
     query = {"project": [project], "only_fields": ["id"], "order_by": ["name"]}
     pages = [
-        [task["id"] for task in server.call("tasks.get_all", **query, page=page, page_size=3)["tasks"]]
+        [
+            task["id"]
+            for task in server.call("tasks.get_all", **query, page=page, page_size=3)["tasks"]
+        ]
         for page in range(4)
     ]
     assert [len(page) for page in pages] == [3, 3, 1, 0]
-    assert sum(pages, []) == made
+    assert [task for page in pages for task in page] == made
     seen: list[str] = []
     scroll: dict[str, Any] = {"size": 3}
     while True:

@@ -1,0 +1,184 @@
+"""Queues and the workers that listen to them."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+
+def queue_of(server: Any, name: str) -> str:
+    return server.call("queues.create", name=name)["id"]
+
+
+def waiting(server: Any, queue: str) -> list[str]:
+    entries = server.call("queues.get_by_id", queue=queue)["queue"]["entries"]
+    return [entry["task"] for entry in entries]
+
+
+def test_tasks_leave_a_queue_in_the_order_they_came(server: Any) -> None:
+    queue = queue_of(server, "in order")
+    tasks = [server.task() for _ in range(3)]
+    for task in tasks:
+        answer = server.call("tasks.enqueue", task=task, queue=queue)
+        assert (answer["queued"], answer["updated"]) == (1, 1)
+    assert waiting(server, queue) == tasks
+    assert server.call("queues.get_num_entries", queue=queue)["num"] == 3
+    assert server.call("queues.peek_task", queue=queue)["task"] == tasks[0]
+    taken = [server.call("queues.get_next_task", queue=queue, get_task_info=True) for _ in range(3)]
+    assert [answer["entry"]["task"] for answer in taken] == tasks
+    assert taken[0]["task_info"]["user"]
+    assert server.call("queues.get_next_task", queue=queue) == {}
+    assert server.refuse("queues.get_next_task", queue="none")["result_subcode"] == 701
+
+
+def test_a_task_is_on_one_queue_only(server: Any) -> None:
+    task = server.task()
+    server.call("tasks.enqueue", task=task)
+    assert server.refuse("tasks.enqueue", task=task)["result_subcode"] == 110
+    other = queue_of(server, "another")
+    server.refuse("queues.add_task", queue=other, task=task)
+    seen = server.call("tasks.get_by_id", task=task)["task"]
+    assert seen["execution"]["queue"] == server.call("queues.get_default")["id"]
+    # Starting it by hand takes it off.
+    server.call("tasks.started", task=task)
+    assert task not in waiting(server, seen["execution"]["queue"])
+
+
+@pytest.mark.parametrize(
+    ("action", "count", "order"),
+    [
+        ("move_task_forward", None, "0213"),
+        ("move_task_forward", 9, "2013"),
+        ("move_task_backward", None, "0132"),
+        ("move_task_to_front", None, "2013"),
+        ("move_task_to_back", None, "0132"),
+    ],
+)
+def test_order(server: Any, action: str, count: int | None, order: str) -> None:
+    queue = queue_of(server, f"{action} {count}")
+    tasks = [server.task() for _ in range(4)]
+    for task in tasks:
+        server.call("tasks.enqueue", task=task, queue=queue)
+    more = {} if count is None else {"count": count}
+    position = server.call(f"queues.{action}", queue=queue, task=tasks[2], **more)["position"]
+    assert waiting(server, queue) == [tasks[int(number)] for number in order]
+    assert position == order.index("2")
+    server.refuse(f"queues.{action}", queue=queue, task="none")
+
+
+def test_enqueue_by_name_makes_the_queue(server: Any) -> None:
+    tasks = [server.task(), server.task()]
+    answer = server.call("tasks.enqueue_many", ids=[*tasks, "none"], queue_name="brand new")
+    assert [item["id"] for item in answer["succeeded"]] == tasks
+    assert answer["failed"][0]["error"]["codes"] == [400, 101]
+    queue = server.call("queues.get_all", name="^brand new$")["queues"][0]
+    assert [entry["task"] for entry in queue["entries"]] == tasks
+    server.refuse("tasks.enqueue", task=tasks[0], queue="none")
+    server.refuse("tasks.enqueue", task=tasks[0], queue=queue["id"], queue_name="x")
+
+
+def test_queues_are_unique_renamed_and_deleted(server: Any) -> None:
+    queue = queue_of(server, "first name")
+    server.refuse("queues.create", name="first name")
+    server.refuse("queues.update", queue=queue, name="default")
+    answer = server.call("queues.update", queue=queue, name="second name", tags=["t"])
+    assert answer["updated"] == 1
+    assert server.call("queues.get_all", tags=["t"])["queues"][0]["name"] == "second name"
+    task = server.task()
+    server.call("tasks.enqueue", task=task, queue=queue)
+    server.refuse("queues.delete", queue=queue)
+    server.call("queues.delete", queue=queue, force=True)
+    assert server.call("tasks.get_by_id", task=task)["task"]["status"] == "created"
+    server.refuse("queues.get_by_id", queue=queue)
+
+
+def test_queue_listing_and_metadata(server: Any) -> None:
+    queue = queue_of(server, "with metadata")
+    item = {"key": "k", "type": "str", "value": "v"}
+    server.call("queues.add_or_update_metadata", queue=queue, metadata=[item])
+    found = server.call("queues.get_all", id=[queue], only_fields=["metadata"])["queues"]
+    assert found == [{"id": queue, "metadata": {"k": item}}]
+    found = server.call("queues.get_all", id=[queue], only_fields=["id", "entries"])["queues"]
+    assert found == [{"id": queue, "entries": []}]
+    assert server.call("queues.delete_metadata", queue=queue, keys=["k", "x"])["updated"] == 1
+
+
+def report(server: Any, worker: str, **more: Any) -> None:
+    body = {"worker": worker, "timestamp": int(time.time() * 1000), "machine_stats": None,
+            "tags": None, **more}  # fmt: skip
+    server.call("workers.status_report", **body)
+
+
+def worker_of(server: Any, identity: str) -> dict[str, Any] | None:
+    found = server.call("workers.get_all")["workers"]
+    return next((worker for worker in found if worker["id"] == identity), None)
+
+
+def test_a_worker_from_registration_to_its_end(server: Any) -> None:
+    queue = queue_of(server, "watched")
+    server.call("workers.register", worker="w:1", queues=[queue], timeout=600, tags=["gpu"])
+    seen = worker_of(server, "w:1")
+    assert seen["queues"] == [{"id": queue, "name": "watched", "next_task": None, "num_tasks": 0}]
+    age = datetime.now(UTC) - datetime.fromisoformat(seen["last_report_time"])
+    assert abs(age.total_seconds()) < 60
+
+    task = server.task("running")
+    answer = server.call("tasks.enqueue", task=task, queue=queue, verify_watched_queue=True)
+    assert answer["queue_watched"] is True
+    assert worker_of(server, "w:1")["queues"][0]["next_task"] == {"id": task, "name": "running"}
+    server.call("queues.get_next_task", queue=queue)
+    server.call("tasks.started", task=task)
+    before = server.call("tasks.get_by_id", task=task)["task"]["last_update"]
+    report(server, "w:1", queue=queue, queues=[queue], task=task,
+           machine_stats={"cpu_usage": [1.5], "memory_used": 2.5})  # fmt: skip
+    seen = worker_of(server, "w:1")
+    assert (seen["task"]["id"], seen["task"]["name"]) == (task, "running")
+    assert seen["queue"]["id"] == queue
+    running = server.call("tasks.get_by_id", task=task)["task"]
+    assert running["last_worker"] == "w:1"
+    assert running["last_update"] > before
+    # A report without a task clears it, and one without queues keeps them.
+    report(server, "w:1")
+    seen = worker_of(server, "w:1")
+    assert "task" not in seen
+    assert [item["id"] for item in seen["queues"]] == [queue]
+    assert worker_of(server, "w:1")["tags"] == ["gpu"]
+
+    server.call("workers.unregister", worker="w:1")
+    assert worker_of(server, "w:1") is None
+    other = server.task()
+    answer = server.call("tasks.enqueue", task=other, queue=queue, verify_watched_queue=True)
+    assert answer["queue_watched"] is False
+
+
+def test_a_report_of_an_unknown_worker_registers_it(server: Any) -> None:
+    report(server, "w:2", queues=[])
+    assert worker_of(server, "w:2") is not None
+    tagged = server.call("workers.get_all", tags=["nope"])["workers"]
+    assert tagged == []
+
+
+def test_a_worker_that_stays_away_is_gone(server: Any) -> None:
+    server.call("workers.register", worker="w:3", timeout=1)
+    assert worker_of(server, "w:3") is not None
+    time.sleep(1.2)
+    assert worker_of(server, "w:3") is None
+
+
+def test_runtime_properties(server: Any) -> None:
+    def properties() -> dict[str, str]:
+        found = server.call("workers.get_runtime_properties", worker="w:4")["runtime_properties"]
+        return {item["key"]: item["value"] for item in found}
+
+    assert properties() == {}
+    items = [{"key": "force", "value": "on"}, {"key": "other", "value": 5}]
+    server.call("workers.set_runtime_properties", worker="w:4", runtime_properties=items)
+    assert properties() == {"force": "on", "other": "5"}
+    items = [{"key": "force", "value": None}]
+    server.call("workers.set_runtime_properties", worker="w:4", runtime_properties=items)
+    assert properties() == {"other": "5"}
+    server.call("workers.register", worker="w:4")
+    assert properties() == {"other": "5"}
