@@ -205,12 +205,14 @@ def _unknown(name: str, options: Mapping[str, Option], tables: Mapping[str, str]
 
 
 def nearest(name: str, names: Sequence[str]) -> str | None:
-    """Find the name that was probably meant, or None."""
+    """Find the name that was probably meant, or None; upper and lower case count for little."""
+    whole = {known.lower(): known for known in reversed(names)}
+    tails = {known.rpartition(".")[2].lower(): known for known in reversed(names)}
+    wanted = name.lower()
     for cutoff in (0.75, 0.5):
-        if found := difflib.get_close_matches(name, names, 1, cutoff):
-            return found[0]
-        tails = {known.rpartition(".")[2]: known for known in reversed(names)}
-        if found := difflib.get_close_matches(name.rpartition(".")[2], list(tails), 1, cutoff):
+        if found := difflib.get_close_matches(wanted, list(whole), 1, cutoff):
+            return whole[found[0]]
+        if found := difflib.get_close_matches(wanted.rpartition(".")[2], list(tails), 1, cutoff):
             return tails[found[0]]
     return None
 

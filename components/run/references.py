@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -64,9 +65,14 @@ def not_found(kind: str, reference: str, known: Sequence[str]) -> ValueError:
     return ValueError(f"no {kind} '{reference}'; {hint}")
 
 
-def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Order versions by their numbers: 1.10.0 comes after 1.9.0."""
-    parts = re.split(r"[.+-]", version)
+def version_key(version: str) -> tuple[Any, ...]:
+    """Order versions by their numbers: 1.9.0, 1.10.0-rc1, 1.10.0."""
+    release, _, draft = version.partition("-")
+    return _numbers(release), draft == "", _numbers(draft)
+
+
+def _numbers(text: str) -> tuple[tuple[int, int, str], ...]:
+    parts = re.split(r"[.+]", text)
     return tuple((1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts)
 
 

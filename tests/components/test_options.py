@@ -221,6 +221,8 @@ def test_nearest_prefers_the_same_last_part() -> None:
     names = ["optimizer.lr", "optimizer.weight_decay", "ema.decay"]
     assert nearest("weight_decay", names) == "optimizer.weight_decay"
     assert nearest("optimizer.decay", names) == "optimizer.weight_decay"
+    assert nearest("Weight_Decay", names) == "optimizer.weight_decay"
+    assert nearest("map5", ["mAP50", "f1"]) == "mAP50"
     assert nearest("qqq", names) is None
 
 

@@ -105,7 +105,7 @@ def test_a_run_from_a_shell_is_recorded_whole_and_can_be_cloned(desk: Desk) -> N
     [
         ("mistake", 64, "failed", "user", "user: dataset 'x': there is none"),
         ("fault", 1, "failed", "machine", "machine: RuntimeError: the machine is broken"),
-        ("ctrl-c", -2, "stopped", "", None),
+        pytest.param("ctrl-c", -2, "stopped", "", None, marks=pytest.mark.slow),
         ("stop", -2, "stopped", "", None),
     ],
 )
@@ -167,7 +167,7 @@ def edit(desk: Desk, task: str, **values: str) -> None:
     ("change", "code", "status", "said"),
     [
         ("another attempt", 1, "in_progress", "taken over"),
-        ("enqueued again", 1, "queued", "taken over"),
+        pytest.param("enqueued again", 1, "queued", "taken over", marks=pytest.mark.slow),
         ("aborted", -2, "stopped", "ended early on request"),
     ],
 )

@@ -1,0 +1,118 @@
+"""What every stage has in common, and the options that users rely on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.launch import help_text, launch
+from components.options import OptionError, encode, options_of
+from components.registry import STAGES, stage
+
+SNAPSHOT = Path(__file__).with_name("options.txt")
+
+
+def listing() -> str:
+    lines = []
+    for name in STAGES:
+        one = stage(name)
+        lines.append(f"[{name}] needs {one.needs}, a {one.task_type} task")
+        for option in options_of(one.config_type()):
+            default = "needed" if option.required else f"= {encode(option.default)}"
+            lines.append(f"{option.name} <{option.expected}> {default}".rstrip())
+        lines += [f"-> {field}" for field in one.result.model_fields]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def test_options_and_results_are_what_users_rely_on() -> None:
+    """A changed name or default breaks recipes: change `options.txt` on purpose.
+
+    `SIGHTLINE_SNAPSHOT=1 pytest tests/components/test_stages.py` writes it anew.
+    """
+    if os.environ.get("SIGHTLINE_SNAPSHOT"):
+        SNAPSHOT.write_text(listing(), encoding="utf-8")
+    assert listing() == SNAPSHOT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_option_is_explained(name: str) -> None:
+    text = help_text(stage(name))
+    for option in options_of(stage(name).config_type()):
+        assert option.description, f"{option.name} has no docstring"
+        assert f"  {option.name}  <" in text
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_module_name_and_stage_name_agree(name: str) -> None:
+    one = stage(name)
+    assert (one.name, one.module) == (name, STAGES[name])
+
+
+def test_loading_all_stages_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, components.registry as r\n"
+        "for n in r.STAGES: r.stage(n).config_type()\n"
+        "heavy = {'torch', 'lightning', 'transformers', 'timm', 'openvino', 'onnxruntime',"
+        " 'onnx', 'clearml', 'cv2', 'plotly'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_stage_and_option_are_named() -> None:
+    with pytest.raises(ValueError, match="no stage 'trian'; there are: ingest, prepare, train"):
+        stage("trian")
+    with pytest.raises(OptionError, match=r"no option 'optimiser\.lr', did you mean 'optimizer"):
+        stage("train").check_option("optimiser.lr")
+    stage("train").check_option("optimizer.lr")
+
+
+def shell(name: str, *arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        launch(stage(name), arguments)
+    code = ended.value.code
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["dataset=d", "optimizer.lrr=1"], "unknown option 'optimizer.lrr', did you mean"),
+        (["epochs=3"], "dataset is needed: Prepared dataset"),
+        (["epochs"], "'epochs' isn't key=value, as in optimizer.lr=0.001"),
+        (["--lr=3", "dataset=d"], "unrecognized arguments: --lr=3"),
+        (["--config", "/no.yaml"], "/no.yaml: No such file or directory; give a YAML file"),
+        (["dataset=d", "family=ocr"], "family: no task family 'ocr'; there are: detection"),
+        (["--local", "TMP", "dataset=nothing"], "no dataset 'nothing'; there is no dataset yet"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    line: str,
+) -> None:
+    monkeypatch.delenv("CLEARML_TASK_ID", raising=False)
+    given = [argument.replace("TMP", str(tmp_path)) for argument in arguments]
+    assert shell("train", *given) == 64
+    errors = capsys.readouterr().err
+    assert line in errors and errors.count("\n") == 1
+
+
+def test_help_is_printed_and_ends_well(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CLEARML_TASK_ID", raising=False)
+    assert shell("train", "--help") == 0
+    text: Any = capsys.readouterr().out
+    assert "python -m components.train [--config FILE] [--local FOLDER]" in text
+    assert "  optimizer.lr  <number > 0>  default: 0.001" in text
