@@ -61,8 +61,14 @@ def main() -> None:
 @click.option("--queue", help="Queue of the controller.  [default: services]")
 @click.option("--name", help="Name of the pipeline.  [default: the recipe's]")
 @click.option("--project", help="ClearML project.  [default: Sightline]")
-@click.option("--code", type=click.Choice(_MODES), default="auto", envvar="SIGHTLINE_CODE",
-              show_default=True, help="Where agents get the code: this disk, or the git remote.")  # fmt: skip
+@click.option(
+    "--code",
+    type=click.Choice(_MODES),
+    default="auto",
+    envvar="SIGHTLINE_CODE",
+    show_default=True,
+    help="Where agents get the code: this disk, or the git remote.",
+)
 @_one_line_errors
 def run(
     recipe_and_options: tuple[str, ...],

@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
+
+import psutil
 
 from components.code import CodeState, is_this_machine, read_code_state, refuse_foreign_imports
 from components.failure import (
@@ -134,7 +137,21 @@ def _end_as_stopped(task: Any, reason: str) -> NoReturn:
     say(reason)
     task.flush(wait_for_uploads=True)
     task.mark_stopped(force=True, status_message=reason)
+    _interrupt_monitor()
     os._exit(INTERRUPTED)
+
+
+def _interrupt_monitor() -> None:
+    """Have the agent's monitor of this process end as by Ctrl-C, which ends this process too.
+
+    An agent in services mode turns every exit code but 0 into `failed`, also that of a task that
+    was stopped. Only an interrupted monitor leaves the status as it is.
+    """
+    parent = psutil.Process().parent()
+    words = parent.cmdline() if parent else []
+    if parent and "execute" in words and "--full-monitoring" in words:
+        parent.send_signal(signal.SIGINT)
+        time.sleep(10.0)
 
 
 def _end_as_failed(task: Any, attempt: Attempt, kind: Failure, reason: str) -> NoReturn:
