@@ -17,6 +17,7 @@ import uvicorn
 
 from .app import build
 from .credentials import write_private
+from .protocol import Protocol
 from .settings import Settings
 
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from . import credentials, services
 from .api import Api
 from .files import PREFIX, FileServer
+from .services.workers import forget_silent
 from .settings import Settings
 from .store import Store
 from .watchdog import Watchdog
@@ -40,6 +41,7 @@ def build(settings: Settings) -> Starlette:
             await asyncio.sleep(watchdog.interval)
             try:
                 await api.write(watchdog.run)
+                await api.write(forget_silent)
             except Exception:
                 log.exception("the watchdog stumbled")
 

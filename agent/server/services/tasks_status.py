@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import clock
 from ..documents import TASKS
-from ..errors import InvalidStatusError
+from ..errors import ApiError, InvalidStatusError
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 
@@ -221,14 +221,14 @@ def ping(call: Call) -> Data:
 
 def each(call: Call, work: Callable[[Call, str], Data]) -> Data:
     """Do something to each of `ids`; what fails is listed and doesn't hinder the others."""
-    from ..errors import ApiError
-
     succeeded: list[Data] = []
     failures: list[Data] = []
     for identity in call.texts("ids"):
+        call.db.run("SAVEPOINT one")
         try:
             succeeded.append({"id": identity, **work(call, identity)})
         except ApiError as error:
+            call.db.run("ROLLBACK TO one")
             failures.append(
                 {
                     "id": identity,
@@ -239,6 +239,7 @@ def each(call: Call, work: Callable[[Call, str], Data]) -> Data:
                     },
                 }
             )
+        call.db.run("RELEASE one")
     return {"succeeded": succeeded, "failed": failures}
 
 

@@ -17,6 +17,10 @@ _TIMEOUT = 600
 """Seconds without a report after which a worker that gave no other time is gone."""
 
 
+_FORGOTTEN = 24 * 3600
+"""Seconds without a report after which nothing is kept of a worker."""
+
+
 def alive(call: Call, last_seen: float | None = None) -> list[Document]:
     """The workers that have reported lately enough.
 
@@ -57,9 +61,20 @@ def register(call: Call) -> Data:
 def unregister(call: Call) -> Data:
     """Take a worker away. Its runtime properties stay, for when it comes back."""
     identity = call.need("worker")
-    if call.db.exists(WORKERS, identity):
+    worker = call.db.get(WORKERS, identity)
+    if worker is not None and worker.get("runtime_properties"):
         call.db.patch(WORKERS, identity, {"unregistered": True, "task": None, "queue": None})
+    elif worker is not None:
+        call.db.delete(WORKERS, identity)
     return {}
+
+
+def forget_silent(call: Call) -> None:
+    """Remove workers that ended without a word long ago; service tasks leave many of them."""
+    limit = clock.from_seconds(time.time() - _FORGOTTEN)
+    for worker in call.db.select(WORKERS, "last_report_time < ?", (limit,)):
+        if not worker.get("runtime_properties"):
+            call.db.delete(WORKERS, worker["id"])
 
 
 @action("workers.status_report", mode=Mode.WRITE)

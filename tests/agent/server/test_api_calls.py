@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import stat
 import subprocess
 import sys
@@ -87,6 +88,24 @@ def test_every_action_refuses_nonsense_politely(server: Any) -> None:
         for value in values:
             response = server.raw(action, dict.fromkeys(names, value))
             assert response.status_code < 500, (action, value, response.text)
+
+
+def test_an_answer_is_one_packet(server: Any) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        for _ in range(50):
+            connection.sendall(b"GET /debug.ping HTTP/1.1\r\nHost: x\r\n\r\n")
+            packet = connection.recv(1 << 20)
+            assert packet.startswith(b"HTTP/1.1 200")
+            assert packet.endswith(b"}}")
+
+
+def test_pipelined_requests_are_all_answered(server: Any) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        request = "{} /debug.ping HTTP/1.1\r\nHost: x\r\n{}\r\n"
+        last = request.format("GET", "Connection: close\r\n")
+        connection.sendall((request.format("GET", "") * 20 + last).encode())
+        answer = connection.makefile("rb").read()
+    assert answer.count(b"HTTP/1.1 200") == answer.count(b"pong") == 21
 
 
 def test_unknown_keys_are_ignored(server: Any) -> None:

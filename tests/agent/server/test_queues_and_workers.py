@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from agent.server import clock
+from agent.server.documents import WORKERS
+from agent.server.services.workers import forget_silent
+from agent.server.store import Store
 
 
 def queue_of(server: Any, name: str) -> str:
@@ -166,6 +173,16 @@ def test_a_worker_that_stays_away_is_gone(server: Any) -> None:
     assert worker_of(server, "w:3") is not None
     time.sleep(1.2)
     assert worker_of(server, "w:3") is None
+
+
+def test_what_a_long_gone_worker_left_is_removed(tmp_path: Path) -> None:
+    db = Store(tmp_path / "server.db").writer
+    old, new = "2026-01-01T00:00:00.000000+00:00", clock.now()
+    properties = [{"key": "k", "value": "v"}]
+    for name, at, noted in (("a", old, []), ("b", old, properties), ("c", new, [])):
+        db.insert(WORKERS, {"id": name, "last_report_time": at, "runtime_properties": noted})
+    forget_silent(SimpleNamespace(db=db))
+    assert [worker["id"] for worker in db.select(WORKERS)] == ["b", "c"]
 
 
 def test_runtime_properties(server: Any) -> None:

@@ -131,3 +131,77 @@ def test_a_task_and_its_files_are_deleted(home: Any, server: Any) -> None:
     assert server.refuse("models.get_by_id", model=seen["model"])["result_subcode"] == 201
     for url in seen["urls"]:
         assert server.http.get(url, timeout=10).status_code == 404
+
+
+def test_what_a_trigger_asks_for(home: Any) -> None:
+    """Triggers query with `_or_`; the SDK swallows what goes wrong, so look at its log."""
+    seen = home.script("""
+        import json, time
+        from clearml import Model, OutputModel, Task
+        from clearml.automation import TriggerScheduler
+        fired = []
+        scheduler = TriggerScheduler(pooling_frequency_minutes=0.001, sync_frequency_minutes=600)
+        scheduler.add_task_trigger(
+            name="ended", schedule_function=lambda task: fired.append(task),
+            trigger_project="triggers", trigger_on_status=["completed"])
+        task = Task.create("triggers", "watched", task_type="training")
+        import threading
+        threading.Thread(target=scheduler.start, daemon=True).start()
+        time.sleep(1)
+        task.mark_started(); task.mark_completed()
+        for _ in range(100):
+            if fired:
+                break
+            time.sleep(0.1)
+        print(json.dumps({"fired": fired == [task.id]}))
+        import os, sys
+        sys.stdout.flush(); os._exit(0)
+    """)
+    assert seen == {"fired": True}
+
+
+@pytest.mark.slow
+def test_a_search_over_hyperparameters(
+    home: Any, server: Any, start_agent: Any, wait_for: Any
+) -> None:
+    start_agent("trials")
+    wait_for(lambda: server.call("queues.get_all", name="^trials$")["queues"])
+    code = """
+from clearml import Task
+task = Task.init(auto_connect_frameworks=False, auto_resource_monitoring=False)
+rate = float(task.get_parameters()["Args/rate"])
+for step in range(3):
+    task.get_logger().report_scalar("quality", "score", rate * (step + 1), step)
+"""
+    item = {"section": "Args", "name": "rate", "value": "0.5", "type": "float"}
+    base = server.task(
+        "base", script={"entry_point": "trial.py", "diff": code, "binary": "python"},
+        hyperparams={"Args": {"rate": item}},
+    )  # fmt: skip
+    seen = home.script(
+        """
+        import json, sys
+        from clearml import Task
+        from clearml.automation import DiscreteParameterRange, GridSearch
+        from clearml.automation import HyperParameterOptimizer
+        Task.init("searches", "search", task_type="optimizer", auto_connect_frameworks=False)
+        search = HyperParameterOptimizer(
+            base_task_id=sys.argv[1], optimizer_class=GridSearch, execution_queue="trials",
+            hyper_parameters=[DiscreteParameterRange("Args/rate", [1, 2, 3])],
+            objective_metric_title="quality", objective_metric_series="score",
+            objective_metric_sign="max", max_number_of_concurrent_tasks=1,
+            total_max_jobs=3, pool_period_min=0.02, spawn_project="searches/trials")
+        search.set_report_period(0.02)
+        search.start()
+        search.wait()
+        best = search.get_top_experiments(top_k=3)
+        search.stop()
+        print(json.dumps([float(task.get_parameters()["Args/rate"]) for task in best]))
+        """,
+        base,
+    )
+    assert seen == [3, 2, 1]
+    query = {"type": ["optimizer"], "order_by": ["-created"]}
+    optimizer = server.call("tasks.get_all", **query)["tasks"][0]["id"]
+    curves = server.call("events.scalar_metrics_iter_histogram", task=optimizer)
+    assert max(curves["resources"]["queue workers"]["y"]) == 1

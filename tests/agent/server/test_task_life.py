@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import itertools
 import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agent.server.services.tasks_status import LEGAL
+from agent.server.documents import TASKS
+from agent.server.errors import ApiError
+from agent.server.services.tasks_status import LEGAL, each
+from agent.server.store import Store
 
 REACH = {
     "created": [],
@@ -119,6 +124,26 @@ def test_a_queued_task_is_stopped_at_once_and_a_draft_only_by_force(server: Any)
     answer = server.call("tasks.stop_many", ids=[draft, in_status(server, "in_progress")])
     assert [item["error"]["codes"] for item in answer["failed"]] == [[400, 110]]
     assert len(answer["succeeded"]) == 1
+
+
+def test_one_of_many_that_fails_changes_nothing(tmp_path: Path) -> None:
+    db = Store(tmp_path / "server.db").writer
+    call = SimpleNamespace(db=db, texts=lambda _: ["good", "bad"])
+
+    def work(call: Any, identity: str) -> dict[str, Any]:
+        db.insert(TASKS, {"id": identity})
+        if identity == "bad":
+            raise ApiError("no")
+        return {}
+
+    db.run("BEGIN")
+    answer = each(call, work)
+    db.run("COMMIT")
+    assert [item["id"] for item in answer["succeeded"]] == ["good"]
+    assert answer["failed"] == [
+        {"id": "bad", "error": {"codes": [400, 0], "msg": "no", "data": {}}}
+    ]
+    assert [task["id"] for task in db.select(TASKS)] == ["good"]
 
 
 def test_a_ping_is_a_sign_of_life_and_nothing_else(server: Any) -> None:
