@@ -172,7 +172,7 @@ def _opened(archive: Path) -> Iterator[Iterator[tuple[_Entry, IO[bytes] | None]]
                 yield _tar_entries(tar)
         except tarfile.ReadError as error:
             raise ArchiveError(
-                f"{archive.name} is no zip or tar archive, or a broken one: {error}"
+                f"{archive.name} is no zip or tar archive, or a broken one"
             ) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from models.export.checks import Comparison, latency
@@ -172,8 +172,6 @@ def _save(
     validation: Validation,
     target: Path,
 ) -> ModelPackage:
-    from dataclasses import replace
-
     parities = {form.file: form.parity for form in forms}
     checked = [replace(new, parity=parities[file]) for file, new in made.items()]
     figures = [
@@ -189,6 +187,3 @@ def _save(
         for name, value in form.metrics.items()
     ]
     return draft.with_artifacts(checked).with_metrics(figures).save(target)
-
-
-Exporter = Callable[[Path, Path, Path, ExportOptions, Reporter], ExportReport]

@@ -81,7 +81,7 @@ def _graph(package: ModelPackage) -> Any:
             raise ExportError(
                 f"PyTorch can't export '{card.network.get('name')}' to ONNX: {line[:300]}"
             ) from error
-    assert program is not None  # noqa: S101 - only the old exporter returns None
+    assert program is not None
     return program.model_proto
 
 

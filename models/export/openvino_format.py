@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,10 +15,10 @@ from models.runtimes.engines import library
 def write_openvino(
     card: ModelCard, onnx: Path, file: Path, precision: Literal["float32", "float16"]
 ) -> str:
-    """Write `file` (.xml) and its .bin.
+    """Write `file` (.xml) and its .bin; what the ONNX file says about itself goes along.
 
     Args:
-        card: says what the shapes must be, and goes into the file.
+        card: says what the shapes must be.
         onnx: the ONNX file, from `write_onnx`.
         file: to write.
         precision: of the weights in the file.
@@ -33,12 +33,19 @@ def write_openvino(
     openvino = library("openvino", "export", "export to OpenVINO")
     graph = openvino.Core().read_model(os.fspath(onnx))
     _check(graph, card)
-    kept = card.model_dump(mode="json", by_alias=True, exclude={"artifacts", "metrics", "lineage"})
-    graph.set_rt_info(json.dumps(kept, ensure_ascii=False, separators=(",", ":")), "sightline")
+    _name(graph)
     file.parent.mkdir(parents=True, exist_ok=True)
     # By default the weights would be rounded to float16.
     openvino.save_model(graph, os.fspath(file), compress_to_fp16=precision == "float16")
     return f"openvino {openvino.__version__}"
+
+
+def _name(graph: Any) -> None:
+    """Name nodes by their place: OpenVINO counts them through the life of the process."""
+    for index, node in enumerate(graph.get_ordered_ops()):
+        kind = node.get_type_name()
+        if re.fullmatch(rf"{kind}_\d+", node.get_friendly_name()):
+            node.set_friendly_name(f"{kind}.{index}")
 
 
 def _check(graph: Any, card: ModelCard) -> None:

@@ -14,7 +14,7 @@ Format = Literal["onnx", "openvino"]
 class ToleranceOptions(Options):
     """How far a result may be from PyTorch's in float32 and still count as the same."""
 
-    score: float = Field(1e-3, gt=0.0, le=1.0)
+    score: float = Field(1e-4, gt=0.0, le=1.0)
     """Difference of confidence."""
     position: float = Field(0.1, gt=0.0)
     """Largest distance between two boxes' edges, pixels of the picture."""

@@ -113,14 +113,14 @@ class ModelPackage:
         made = [_artifact(new) for new in artifacts]
         names = {artifact.file for artifact in made}
         kept = [artifact for artifact in self.card.artifacts if artifact.file not in names]
-        metrics = tuple(m for m in self.card.metrics if m.artifact not in names)
+        gone = {artifact.file for artifact in self.card.artifacts} & names
+        metrics = tuple(m for m in self.card.metrics if m.artifact not in gone)
         card = _changed(self.card, artifacts=(*kept, *made), metrics=metrics)
-        sources = {
-            **self.sources,
-            **{n: path for new in artifacts for n, path in new.files.items()},
-        }
-        wanted = {file.file for artifact in card.artifacts for file in artifact.files}
-        return replace(self, card=card, sources={n: sources[n] for n in sorted(wanted)})
+        sources = dict(self.sources)
+        for new in artifacts:
+            sources.update(new.files)
+        wanted = sorted(file.file for artifact in card.artifacts for file in artifact.files)
+        return replace(self, card=card, sources={name: sources[name] for name in wanted})
 
     def save(self, folder: Path | str) -> ModelPackage:
         """Write the package.
