@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import warnings
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,8 @@ class Augmentation:
             Picture, boxes clipped to it, and their classes; boxes that left it are gone.
         """
         pipeline = self._light if light else self._full
+        if pipeline is None:
+            return image, boxes, classes
         # `set_random_seed` would give every transform the same first number, so that all of them
         # act on the same pictures and none on the others; they must draw from one stream.
         pipeline.set_random_state(np.random.default_rng(seed), random.Random(seed))  # noqa: S311
@@ -103,18 +106,22 @@ def _changes(options: AugmentationOptions, fill: tuple[int, int, int]) -> list[A
 def _compose(transforms: list[Any], options: AugmentationOptions) -> Any:
     A = _albumentations()  # noqa: N806
 
-    return A.Compose(
-        [transform for transform in transforms if transform.p > 0.0],
-        bbox_params=A.BboxParams(
-            format="pascal_voc",
-            label_fields=["classes"],
-            clip=True,
-            min_visibility=options.min_visible,
-            # Less than a pixel can't be learned from.
-            min_width=1,
-            min_height=1,
-        ),
+    active = [transform for transform in transforms if transform.p > 0.0]
+    if not active:
+        return None
+    boxes = A.BboxParams(
+        format="pascal_voc",
+        label_fields=["classes"],
+        clip=True,
+        min_visibility=options.min_visible,
+        # Less than a pixel can't be learned from.
+        min_width=1,
+        min_height=1,
     )
+    with warnings.catch_warnings():
+        # It wonders about boxes where nothing moves any.
+        warnings.filterwarnings("ignore", "Got processor for bboxes")
+        return A.Compose(active, bbox_params=boxes)
 
 
 def _albumentations() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,13 @@ class Detector(nn.Module):
         Args:
             pixel_values: normalised pictures, float [B, 3, H, W].
             targets: one for each picture.
+
+        Raises:
+            FloatingPointError: boxes came out as nan; they can't be matched.
         """
         outputs = self.network.model(pixel_values, labels=targets)
+        if not bool(torch.isfinite(outputs.intermediate_reference_points).all()):
+            raise FloatingPointError("the network's boxes are no finite numbers")
         with torch.autocast(pixel_values.device.type, enabled=False):
             logits = outputs.intermediate_logits.float()
             boxes = outputs.intermediate_reference_points.float()
@@ -138,7 +144,7 @@ def _feature_maps(options: NetworkOptions) -> tuple[list[int], list[int], list[i
     import timm
 
     if not timm.is_model(options.backbone):
-        near = timm.list_models(f"*{options.backbone.split('.')[0].split('_')[0]}*")[:5]
+        near = difflib.get_close_matches(options.backbone.split(".")[0], timm.list_models(), 3)
         hint = f"; near it: {', '.join(near)}" if near else ""
         raise ValueError(f"network.backbone: timm has no model '{options.backbone}'{hint}")
     try:

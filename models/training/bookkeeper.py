@@ -134,10 +134,12 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
             self._steps = trainer.global_step
             self._curves.step(learner.gradient_norm)
         self._reporter.progress("training", trainer.global_step, learner.steps)
+        if not stepped:
+            return  # half of an accumulated step is nothing to stop at or to resume from
         self._stop_if_asked(trainer)
         every = self._options.checkpoint_steps
         whole = batch_idx + 1 >= trainer.num_training_batches
-        if not whole and ((stepped and every and self._steps % every == 0) or self.interrupted):
+        if not whole and (self.interrupted or (every and self._steps % every == 0)):
             self._save(trainer)
 
     def _stop_if_asked(self, trainer: lightning.Trainer) -> None:
@@ -200,10 +202,7 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
         self.epochs += whole
         losses = self._curves.close_epoch(epoch)
         if not math.isfinite(losses["total"]):
-            raise ValueError(
-                f"training diverged: the loss of epoch {epoch} is {losses['total']}; lower "
-                f"optimizer.lr (now {self._options.optimizer.lr:g}) or set precision=float32"
-            )
+            raise learner.diverged()
         groups = trainer.optimizers[0].param_groups
         rates = {group["name"]: group["lr"] for group in groups if group["decayed"]}
         self._curves.add("learning rate", rates, epoch)
@@ -257,6 +256,7 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
                 "weights": self.best.weights,
             },
             "finished": self.finished,
+            "place": self._loader.state_dict(),
             "epochs": self.epochs,
             "seconds": self.seconds,
             "bad": self._bad,

@@ -33,7 +33,11 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
 
     @abstractmethod
     def losses(self, batch: Any) -> Mapping[str, Tensor]:
-        """Compute the weighted parts of the loss; their sum is minimised."""
+        """Compute the weighted parts of the loss; their sum is minimised.
+
+        Raises:
+            FloatingPointError: the network's output is no finite number, so there is no loss.
+        """
 
     @abstractmethod
     def predict(self, batch: Any) -> list[Any]:
@@ -59,14 +63,29 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         )
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """Compute the loss of one batch."""
-        parts = self.losses(batch)
+        """Compute the loss of one batch.
+
+        Raises:
+            ValueError: training diverged.
+        """
+        try:
+            parts = self.losses(batch)
+        except FloatingPointError as error:
+            raise self.diverged() from error
         loss = torch.stack(list(parts.values())).sum()
         return {
             "loss": loss * self._rest_weight(batch_idx),
             "parts": {name: part.detach() for name, part in parts.items()},
             "pictures": self.size(batch),
         }
+
+    def diverged(self) -> ValueError:
+        """Make the error that says what to do about a loss that is no number."""
+        return ValueError(
+            f"training diverged in epoch {self.current_epoch + 1}: the loss is no finite number; "
+            f"lower optimizer.lr (now {self.options.optimizer.lr:g}), switch clipping on "
+            f"(clip=1) or set precision=float32"
+        )
 
     def _rest_weight(self, batch_idx: int) -> float:
         """Undo Lightning's division by `accumulate` where the epoch ends with a smaller rest."""

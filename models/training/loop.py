@@ -110,6 +110,9 @@ def fit(
         if held.get("finished"):
             books.load_state_dict(held)
         else:
+            if held:
+                # Lightning does so only in mid-epoch, and loader processes look ahead at once.
+                loader.load_state_dict(held["place"])
             _say_start(learner, device, checkpoints.resume, reporter)
             checkpoints.folder.mkdir(parents=True, exist_ok=True)
             trainer.fit(

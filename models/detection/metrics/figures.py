@@ -63,7 +63,7 @@ def f1_by_class(report: Report) -> Any:
 
     figure = go.Figure()
     for label, name in enumerate(report.classes):
-        curves = threshold_curves(report.matches, label=label)
+        curves = threshold_curves(report.class_matches, label=label)
         kept = _spread(len(curves.thresholds))
         figure.add_scatter(
             x=curves.thresholds[kept].tolist(),
@@ -92,7 +92,7 @@ def precision_recall(report: Report) -> Any:
             mode="lines",
             legendgroup=name,
         )
-        scores = scores_at(report.matches, report.threshold, label=label)
+        scores = scores_at(report.class_matches, report.threshold, label=label)
         figure.add_scatter(
             x=[_plain(scores.recall)],
             y=[_plain(scores.precision)],

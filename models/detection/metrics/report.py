@@ -28,6 +28,8 @@ class Report:
     coco: CocoFigures
     matches: Matches
     """With all detections; the threshold cuts nothing here."""
+    class_matches: Matches
+    """The same where each detection must name the right class, for figures by class."""
     by_iou: tuple[Scores, ...]
     """At the threshold, for each IoU of the options."""
     confusion: NDArray[np.int64]
@@ -56,11 +58,11 @@ class Report:
         """Give one row for each class; None where there is nothing to measure on."""
         rows = []
         for label, name in enumerate(self.classes):
-            scores = scores_at(self.matches, self.threshold, label=label)
+            scores = scores_at(self.class_matches, self.threshold, label=label)
             rows.append(
                 {
                     "class": name,
-                    "objects": int((self.matches.objects == label).sum()),
+                    "objects": int((self.class_matches.objects == label).sum()),
                     "detections": scores.correct + scores.false,
                     "precision": _known(scores.precision),
                     "recall": _known(scores.recall),
@@ -91,11 +93,13 @@ def report(
     counted = [one.above(options.floor).best(options.max_detections) for one in detections]
     by_class = options.matching == "class"
     matches = match(truths, counted, options.ious, by_class)
+    strict = matches if by_class else match(truths, counted, options.ious)
     return Report(
         classes=tuple(classes),
         threshold=threshold,
         coco=coco_figures(truths, counted, len(classes), options.max_detections),
         matches=matches,
+        class_matches=strict,
         by_iou=tuple(
             scores_at(matches, threshold, iou=index) for index in range(len(options.ious))
         ),

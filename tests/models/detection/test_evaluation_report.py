@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.detection.detections import Detections
+from models.detection.metrics.figures import figures
+from models.detection.metrics.report import Report, report
+from models.detection.metrics.truth import Truth
+from models.detection.options import EvaluateOptions
+
+CLASSES = ("one", "two", "never")
+BOX = np.array([[0, 0, 10, 10], [20, 20, 40, 40]], np.float32)
+NOTHING = Truth(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+
+
+def found(scores: list[float], classes: list[int], shift: float = 0.0) -> Detections:
+    return Detections(
+        BOX[: len(scores)] + np.float32(shift),
+        np.array(scores, np.float32),
+        np.array(classes, np.int64),
+    )
+
+
+TRUTHS = [Truth(BOX, np.array([0, 1])), NOTHING]
+FOUND = [found([0.9, 0.6], [0, 1]), found([0.3], [1])]
+
+
+def judge(
+    truths: list[Truth] = TRUTHS, seen: list[Detections] = FOUND, at: float = 0.5, **options: Any
+) -> Report:
+    return report(truths, seen, CLASSES, at, EvaluateOptions.model_validate(options))
+
+
+def test_figures_of_a_known_world() -> None:
+    values = judge().values()
+    for name in ("mAP", "mAP50", "precision", "recall", "f1", "iou", "f1_mean"):
+        assert values[name] == pytest.approx(1.0)
+    assert values["threshold"] == 0.5
+    assert not any(math.isnan(value) for value in values.values())
+
+
+def test_one_row_a_class_with_none_where_nothing_is() -> None:
+    rows = judge().per_class()
+    assert [row["class"] for row in rows] == list(CLASSES)
+    assert rows[0] | {"AP": 1.0} == {
+        "class": "one",
+        "objects": 1,
+        "detections": 1,
+        "precision": 1.0,
+        "recall": 1.0,
+        "f1": 1.0,
+        "AP50": pytest.approx(1.0),
+        "AP": 1.0,
+    }
+    assert {rows[2][name] for name in ("precision", "recall", "f1", "AP50", "AP")} == {None}
+    json.dumps(rows, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("option", "changed", "name", "before", "after"),
+    [
+        ({}, {"floor": 0.7}, "recall", 1.0, 0.5),
+        ({}, {"max_detections": 1}, "recall", 1.0, 0.5),
+        ({"ious": (0.5,)}, {"ious": (0.95,)}, "recall", 1.0, 0.0),
+        ({"matching": "class"}, {"matching": "any"}, "recall", 0.5, 1.0),
+    ],
+)
+def test_each_option_has_an_effect(
+    option: dict[str, Any], changed: dict[str, Any], name: str, before: float, after: float
+) -> None:
+    seen = FOUND
+    if "ious" in changed:
+        seen = [found([0.9, 0.6], [0, 1], shift=1.0), found([0.3], [1])]
+    if "matching" in changed:
+        seen = [found([0.9, 0.6], [0, 0]), found([0.3], [1])]
+    assert judge(seen=seen, **option).values()[name] == pytest.approx(before)
+    assert judge(seen=seen, **changed).values()[name] == pytest.approx(after)
+
+
+def test_classes_are_judged_by_class_even_where_the_whole_is_not() -> None:
+    mixed = [found([0.9, 0.6], [0, 0]), Detections.none()]
+    rows = judge(seen=mixed, matching="any").per_class()
+    assert (rows[0]["precision"], rows[1]["recall"]) == (0.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("truths", "seen"),
+    [
+        (TRUTHS, FOUND),
+        (TRUTHS, [Detections.none()] * 2),
+        ([NOTHING] * 2, FOUND),
+        ([NOTHING] * 2, [Detections.none()] * 2),
+    ],
+)
+def test_every_plot_draws_whatever_there_is(truths: list[Truth], seen: list[Detections]) -> None:
+    made = judge(truths, seen)
+    drawn = figures(made)
+    assert len({(title, series) for title, series, _ in drawn}) == len(drawn) == 5
+    for _, _, figure in drawn:
+        # What goes to ClearML is JSON, where nan has no place.
+        json.dumps(json.loads(figure.to_json()), allow_nan=False)
+    assert not any(math.isnan(value) for value in made.values().values())
+
+
+def test_the_confusion_matrix_is_labelled_with_background_last() -> None:
+    figure = {title: drawn for title, _, drawn in figures(judge())}["confusion"]
+    assert list(figure.data[0].x) == [*CLASSES, "background"]

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from models.training import order as subject
+from models.training.order import TrainingLoader, TrainingOrder, random_seed
+
+
+def test_an_epoch_holds_every_picture_once_with_its_epoch() -> None:
+    order = TrainingOrder(size=11, batch_size=4, seed=1)
+    order.set_epoch(3)
+    batches = list(order)
+    assert [len(batch) for batch in batches] == [4, 4, 3] and len(order) == 3
+    assert sorted(index for _, index in itertools.chain(*batches)) == list(range(11))
+    assert {epoch for epoch, _ in itertools.chain(*batches)} == {3}
+
+
+def test_the_order_depends_on_seed_and_epoch_and_nothing_else() -> None:
+    def batches(seed: int, epoch: int) -> list[list[int]]:
+        order = TrainingOrder(20, 4, seed)
+        order.set_epoch(epoch)
+        return [[index for _, index in batch] for batch in order]
+
+    assert batches(1, 2) == batches(1, 2)
+    assert batches(1, 2) != batches(1, 3)
+    assert batches(1, 2) != batches(2, 2)
+
+
+@pytest.mark.parametrize("batches", [0, 1, 2, 3])
+def test_a_loader_goes_on_after_the_last_batch_trained_on(batches: int) -> None:
+    def loader() -> TrainingLoader:
+        order = TrainingOrder(11, 4, seed=5)
+        made = TrainingLoader(_Keys(), batch_sampler=order, collate_fn=list)
+        made.order = order
+        return made
+
+    whole = loader()
+    whole.order.set_epoch(2)
+    every = list(whole)
+    whole.done = (2, batches)
+    resumed = loader()
+    resumed.load_state_dict(whole.state_dict())
+    epoch = 2 if batches < 3 else 3
+    resumed.order.set_epoch(epoch)
+    if batches < 3:
+        assert list(resumed) == every[batches:]
+    assert [key[0] for batch in resumed for key in batch] == [epoch] * 11
+
+
+def test_processes_share_an_epoch_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "_world", lambda: 3)
+    shares = []
+    for rank in range(3):
+        monkeypatch.setattr(subject, "_rank", lambda rank=rank: rank)
+        shares.append([key for batch in TrainingOrder(10, 2, seed=0) for key in batch])
+    assert [len(share) for share in shares] == [4, 4, 4]
+    assert {index for share in shares for _, index in share} == set(range(10))
+
+
+def test_seeds_of_neighbours_have_nothing_in_common() -> None:
+    seeds = {random_seed(*parts) for parts in itertools.product(range(10), repeat=3)}
+    assert len(seeds) == 1000
+    assert random_seed(1, 2) != random_seed(2, 1)
+
+
+class _Keys:
+    def __getitem__(self, key: tuple[int, int]) -> tuple[int, int]:
+        return key
