@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from models.detection import dataset as subject
+from models.detection.augmentation import Augmentation
+from models.detection.dataset import PictureCache, Pictures, collate, read_categories, read_labels
+from models.detection.options import AugmentationOptions
+from models.preprocessing import Preprocessing
+
+SQUARE = Preprocessing(height=64, width=64)
+
+
+def test_category_ids_with_gaps_become_class_indices(shapes: Path) -> None:
+    labels = read_labels(shapes, "train")
+    coco = json.loads((shapes / "train/labels.json").read_text())
+    assert read_categories(shapes) == [("square", 3), ("disc", 7)]
+    assert labels.classes == ("square", "disc")
+    assert len(labels) == 22
+    for index, file in enumerate(labels.files):
+        (image,) = [entry for entry in coco["images"] if entry["file_name"] == file]
+        mine = [a for a in coco["annotations"] if a["image_id"] == image["id"]]
+        assert labels.sizes[index] == (image["height"], image["width"])
+        assert labels.labels[index].tolist() == [(3, 7).index(a["category_id"]) for a in mine]
+        corners = [[x, y, x + w, y + h] for x, y, w, h in (a["bbox"] for a in mine)]
+        assert labels.boxes[index].tolist() == corners
+    assert any(not len(boxes) for boxes in labels.boxes)
+
+
+def test_the_order_of_the_file_does_not_matter(shapes: Path, tmp_path: Path) -> None:
+    coco = json.loads((shapes / "val/labels.json").read_text())
+    (tmp_path / "val").mkdir()
+    (tmp_path / "dataset.json").write_text((shapes / "dataset.json").read_text())
+    turned = {**coco, "images": coco["images"][::-1]}
+    (tmp_path / "val/labels.json").write_text(json.dumps(turned))
+    assert read_labels(tmp_path, "val").files == read_labels(shapes, "val").files
+
+
+@pytest.mark.parametrize(
+    ("split", "line"), [("tset", r"no split 'tset'; it has: test, train, val")]
+)
+def test_a_split_that_is_not_there_is_refused(shapes: Path, split: str, line: str) -> None:
+    with pytest.raises(ValueError, match=line):
+        read_labels(shapes, split)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_a_broken_picture_is_one_clear_line(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "x.jpg"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"picture .*x\.jpg") as caught:
+        subject.read_picture(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_boxes_follow_the_picture_into_the_input(shapes: Path) -> None:
+    labels = read_labels(shapes, "train")
+    pictures = Pictures(labels, SQUARE, PictureCache(10))
+    index = next(i for i in range(len(labels)) if len(labels.boxes[i]) == 1)
+    sample = pictures[index]
+    # 128 x 96 in 64 x 64: halved, 8 rows of padding above.
+    expected = labels.boxes[index] / 2 + np.array([0, 8, 0, 8], np.float32)
+    assert sample["boxes"] == pytest.approx(expected)
+    x, y = expected[0].reshape(2, 2).mean(axis=0).astype(int)
+    colour = [(80, 255, 80), (255, 80, 80)][sample["classes"][0]]
+    # The picture is written BGR: what was (80, 255, 80) there is the same here, discs are not.
+    assert sample["image"][y, x].tolist() in [list(colour), list(colour)[::-1]]
+    assert sample["image"].dtype == np.uint8
+
+
+def test_a_batch_holds_bytes_and_relative_centred_boxes(shapes: Path) -> None:
+    labels = read_labels(shapes, "train")
+    pictures = Pictures(labels, SQUARE, PictureCache(10))
+    batch = collate([pictures[i] for i in range(4)])
+    assert batch["images"].shape == (4, 64, 64, 3)
+    assert batch["images"].dtype == torch.uint8
+    assert batch["indices"] == [0, 1, 2, 3]
+    for index, target in enumerate(batch["targets"]):
+        boxes = pictures[index]["boxes"]
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 128
+        assert target["boxes"].numpy() == pytest.approx(
+            np.concatenate([centres, (boxes[:, 2:] - boxes[:, :2]) / 64], axis=1), abs=1e-6
+        )
+        assert target["class_labels"].dtype == torch.int64
+
+
+def test_a_picture_is_decoded_once_while_the_budget_lasts(
+    shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[Path] = []
+    original = subject.read_picture
+
+    def count(file: Path) -> Any:
+        decoded.append(file)
+        return original(file)
+
+    monkeypatch.setattr(subject, "read_picture", count)
+    labels = read_labels(shapes, "train")
+    for megabytes, times in ((1, 22), (0, 44)):
+        decoded.clear()
+        pictures = Pictures(labels, SQUARE, PictureCache(megabytes))
+        first = [pictures[i]["image"].copy() for i in range(22)]
+        again = [pictures[i]["image"] for i in range(22)]
+        assert len(decoded) == times
+        assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+    large = Preprocessing(height=512, width=512)  # 768 KiB a picture: one fits
+    decoded.clear()
+    cache = PictureCache(1)
+    for pictures in (Pictures(labels, large, cache), Pictures(labels, large, cache)):
+        [pictures[i] for i in range(3)]
+    assert len(decoded) == 5
+
+
+def test_augmentation_depends_on_seed_epoch_and_picture_alone(shapes: Path) -> None:
+    labels = read_labels(shapes, "train")
+
+    def pixels(key: tuple[int, int], seed: int = 0, light_from: int | None = None) -> bytes:
+        change = Augmentation(AugmentationOptions(), SQUARE.fill)
+        pictures = Pictures(labels, SQUARE, PictureCache(1), change, seed, light_from)
+        image: bytes = pictures[key]["image"].tobytes()
+        return image
+
+    assert pixels((1, 4)) == pixels((1, 4))
+    assert len({pixels((epoch, 4)) for epoch in range(6)}) > 4
+    assert len({pixels((1, 4), seed) for seed in range(6)}) > 4
+    plain = Pictures(labels, SQUARE, PictureCache(1))
+    still = {plain[4]["image"].tobytes(), plain[4]["image"][:, ::-1].tobytes()}
+    assert {pixels((epoch, 4), light_from=3) for epoch in range(3, 9)} <= still
+    assert pixels((2, 4), light_from=3) == pixels((2, 4))
+
+
+def test_the_cache_is_left_alone_by_augmentation(shapes: Path) -> None:
+    labels = read_labels(shapes, "train")
+    cache = PictureCache(1)
+    change = Augmentation(AugmentationOptions(colour=1.0, noise=1.0), SQUARE.fill)
+    moving, still = Pictures(labels, SQUARE, cache, change), Pictures(labels, SQUARE, cache)
+    before = still[0]["image"].copy()
+    for epoch in range(5):
+        moving[(epoch, 0)]
+    assert np.array_equal(still[0]["image"], before)

@@ -1,0 +1,228 @@
+"""Tuning and evaluating a package whose predictions are known."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.detection.dataset import read_labels
+from models.detection.detections import Detections
+from models.detection.options import EvaluateOptions, TrainOptions, TuneOptions
+from models.families import Checkpoints, family
+from models.package import ModelPackage
+from tests.models.detection.conftest import TINY, Notes
+
+DETECTION = family("detection")
+
+
+@pytest.fixture(scope="module")
+def trained(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = Checkpoints(tmp_path_factory.mktemp("trained"), None, lambda _: None)
+    options = TrainOptions.model_validate({**TINY, "max_steps": 2})
+    return DETECTION.train(shapes, options, place, Notes()).package
+
+
+@pytest.fixture
+def package(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "package"))
+
+
+@pytest.fixture
+def scripted(
+    shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, list[Detections]]]:
+    """Let the predictor say, split after split, what a test wrote down; record how it was asked."""
+    say: dict[str, list[Detections]] = {}
+    asked: dict[str, Any] = {}
+
+    def predict(
+        package: Path, labels: Any, reporter: Any, runtime: str, batch_size: int
+    ) -> list[Detections]:
+        asked.update(runtime=runtime, batch_size=batch_size)
+        return say[labels.folder.parent.name]
+
+    monkeypatch.setattr("models.detection.judging.predict", predict)
+    say["asked"] = asked  # type: ignore[assignment]
+    yield say
+
+
+def almost_right(shapes: Path, split: str) -> list[Detections]:
+    """Every object at 0.6, as many false boxes at 0.3, and one false box at 0.8."""
+    labels = read_labels(shapes, split)
+    found = []
+    for index, (boxes, classes) in enumerate(zip(labels.boxes, labels.labels, strict=True)):
+        wrong = np.tile(np.array([[0, 0, 3, 3]], np.float32), (len(boxes) + (index == 0), 1))
+        scores = [0.6] * len(boxes) + [0.3] * len(wrong)
+        if index == 0:
+            scores[-1] = 0.8
+        order = np.argsort(-np.array(scores), kind="stable")
+        found.append(
+            Detections(
+                np.concatenate([boxes, wrong])[order],
+                np.array(scores, np.float32)[order],
+                np.concatenate([classes, np.zeros(len(wrong), np.int64)])[order],
+            )
+        )
+    return found
+
+
+def test_tuning_finds_the_threshold_and_says_what_it_stands_for(
+    shapes: Path, package: Path, scripted: dict[str, Any], notes: Notes
+) -> None:
+    scripted["val"] = almost_right(shapes, "val")
+    tuning = DETECTION.tune(package, shapes, TuneOptions(), notes)
+    objects = sum(map(len, read_labels(shapes, "val").labels))
+    assert tuning.metric == "f1"
+    assert tuning.threshold == pytest.approx(0.45)
+    assert tuning.value == pytest.approx(2 * objects / (2 * objects + 1))
+    assert notes.figures == [("threshold", "f1")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "threshold"),
+    [
+        ({"smallest": 0.5}, 0.55),
+        ({"grid": 9}, 0.6),
+        ({"metric": "f0.5"}, 0.45),
+        ({"iou": 0.9999}, 0.45),
+    ],
+)
+def test_options_of_tuning(
+    shapes: Path,
+    package: Path,
+    scripted: dict[str, Any],
+    notes: Notes,
+    changes: dict[str, Any],
+    threshold: float,
+) -> None:
+    scripted["val"] = almost_right(shapes, "val")
+    options = TuneOptions.model_validate(changes)
+    tuning = DETECTION.tune(package, shapes, options, notes)
+    assert tuning.threshold == pytest.approx(threshold)
+    assert tuning.metric == options.metric
+
+
+@pytest.mark.parametrize(
+    ("changes", "better"),
+    [({"max_detections": 1}, False), ({"matching": "any"}, True), ({"iou": 0.95}, False)],
+)
+def test_options_of_tuning_change_the_value(
+    shapes: Path,
+    package: Path,
+    scripted: dict[str, Any],
+    notes: Notes,
+    changes: dict[str, Any],
+    better: bool,
+) -> None:
+    labels = read_labels(shapes, "val")
+    scripted["val"] = [
+        Detections(
+            boxes + np.float32(1.0),
+            np.linspace(0.9, 0.8, len(boxes), dtype=np.float32),
+            np.zeros(len(boxes), np.int64),
+        )
+        for boxes in labels.boxes
+    ]
+    base = DETECTION.tune(package, shapes, TuneOptions(), notes)
+    other = DETECTION.tune(package, shapes, TuneOptions.model_validate(changes), notes)
+    assert (other.value > base.value) is better
+    assert other.value != base.value
+
+
+def test_a_model_that_finds_nothing_keeps_its_threshold_with_a_warning(
+    shapes: Path, package: Path, scripted: dict[str, Any], notes: Notes
+) -> None:
+    scripted["val"] = [Detections.none()] * 8
+    tuning = DETECTION.tune(package, shapes, TuneOptions(), notes)
+    assert (tuning.threshold, tuning.value) == (0.5, 0.0)
+    assert any("warning" in line for line in notes.lines)
+
+
+def test_evaluation_uses_the_threshold_of_the_package(
+    shapes: Path, package: Path, scripted: dict[str, Any], notes: Notes
+) -> None:
+    scripted["test"] = almost_right(shapes, "test")
+    objects = sum(map(len, read_labels(shapes, "test").labels))
+    found = {}
+    for threshold in (0.2, 0.5, 0.7):
+        ModelPackage.load(package).with_threshold(threshold).save(package)
+        result = DETECTION.evaluate(package, shapes, "test", EvaluateOptions(), notes)
+        assert (result.split, result.threshold) == ("test", threshold)
+        found[threshold] = result.values
+    assert found[0.5]["precision"] == pytest.approx(objects / (objects + 1))
+    assert found[0.5]["recall"] == found[0.2]["recall"] == 1.0
+    assert found[0.2]["precision"] == pytest.approx(objects / (2 * objects + 1))
+    assert found[0.7]["recall"] == 0.0
+    # COCO's figures know no threshold.
+    assert len({values["mAP50"] for values in found.values()}) == 1
+
+
+def test_evaluation_shows_tables_plots_and_the_worst_pictures(
+    shapes: Path, package: Path, scripted: dict[str, Any], notes: Notes
+) -> None:
+    scripted["test"] = almost_right(shapes, "test")
+    options = EvaluateOptions(threshold=0.2, worst=3, runtime="onnxruntime", batch_size=5)
+    result = DETECTION.evaluate(package, shapes, "test", options, notes)
+    assert scripted["asked"] == {"runtime": "onnxruntime", "batch_size": 5}
+    assert result.threshold == 0.2
+    assert [row["class"] for row in result.per_class] == ["square", "disc"]
+    assert len(notes.figures) == 5 and len(notes.tables) == 2
+    assert all(title.startswith("test: ") for title, _ in notes.figures + notes.tables)
+    assert len(notes.images) == len({series for _, series, _ in notes.images}) == 3
+    clean = Notes()
+    scripted["test"] = [one.above(0.5).above(0.0) for one in almost_right(shapes, "test")]
+    DETECTION.evaluate(package, shapes, "test", EvaluateOptions(threshold=0.5), clean)
+    assert len(clean.images) == 1  # the one with the false box at 0.8
+
+
+def test_the_real_predictor_is_asked_for_uncut_detections(
+    shapes: Path, package: Path, notes: Notes
+) -> None:
+    options = EvaluateOptions(batch_size=4, floor=0.0)
+    result = DETECTION.evaluate(package, shapes, "val", options, notes)
+    # 10 queries and 2 classes: nothing was cut.
+    loose = DETECTION.evaluate(
+        package, shapes, "val", options.model_copy(update={"threshold": 1e-6}), notes
+    )
+    detections = sum(row["detections"] for row in loose.per_class)
+    assert detections == 8 * 20
+    assert {"mAP", "mAP50", "f1"} <= set(result.values)
+    assert ("predicting", 8, 8) in notes.progressed
+
+
+def test_what_training_measured_is_what_the_package_measures(
+    shapes: Path, tmp_path: Path, notes: Notes
+) -> None:
+    options = TrainOptions.model_validate(
+        {**TINY, "epochs": 6, "validate_every": 6, "optimizer": {"lr": 3e-3}}
+    )
+    place = Checkpoints(tmp_path, None, lambda _: None)
+    outcome = DETECTION.train(shapes, options, place, notes)
+    judged = DETECTION.evaluate(outcome.package, shapes, "val", EvaluateOptions(floor=0.0), Notes())
+    for name in ("mAP", "mAP50"):
+        assert judged.values[name] == pytest.approx(outcome.metrics[name], abs=1e-4)
+        (stored,) = [
+            metric
+            for metric in ModelPackage.load(outcome.package).card.metrics
+            if metric.name == name
+        ]
+        assert (stored.value, stored.split) == (outcome.metrics[name], "val")
+
+
+def test_other_classes_than_the_models_are_refused(
+    shapes: Path, package: Path, tmp_path: Path, notes: Notes
+) -> None:
+    other = Path(shutil.copytree(shapes, tmp_path / "other"))
+    text = (other / "dataset.json").read_text()
+    (other / "dataset.json").write_text(text.replace("disc", "ring"))
+    for call in (
+        lambda: DETECTION.tune(package, other, TuneOptions(), notes),
+        lambda: DETECTION.evaluate(package, other, "val", EvaluateOptions(), notes),
+    ):
+        with pytest.raises(ValueError, match="knows the classes square, disc"):
+            call()
