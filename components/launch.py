@@ -84,8 +84,11 @@ def launch(stage: Stage[Any, Any], arguments: Sequence[str] | None = None) -> No
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     if os.environ.get(AGENT_TASK_VARIABLE):
         code = _on_agent(stage)
-    else:
-        code = _from_shell(stage, sys.argv[1:] if arguments is None else arguments)
+        # The task is closed; to take torch apart would cost the next stage seconds.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    code = _from_shell(stage, sys.argv[1:] if arguments is None else arguments)
     sys.stdout.flush()
     sys.exit(code)
 

@@ -46,9 +46,9 @@ def main() -> NoReturn:
     if not os.environ.get(AGENT_TASK_VARIABLE):
         say("this is what agents start; to run a pipeline: sightline run RECIPE.yaml")
         sys.exit(USER_FAILED)
-    from components.run.start import _init
+    from components.run.start import init_task
 
-    task = _init(task_type="controller", auto_resource_monitoring=False)
+    task = init_task(task_type="controller", auto_resource_monitoring=False)
     attempt = Attempt(task)
     controller: Controller | None = None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,9 @@ from pipelines.state import PipelineState, StepState, stored_state
 _LOOK_SECONDS = 0.5
 _LINE_SECONDS = 2.0
 """How often the last line of a running stage is read."""
+_EVENTS_READ = 20
+_NOISE = re.compile(r" - clearml|ClearML Monitor|pulled from|^(sdk|agent|api)\.|NVML|Warning: ")
+"""Lines of the SDK and the agent that say nothing about a stage."""
 _PLAIN_LINE_SECONDS = 20.0
 """How often a log shows it."""
 _COLOURS = {
@@ -225,11 +229,14 @@ def _why_queued(task: Mapping[str, Any]) -> str:
 
 def _last_line(task: str) -> str:
     try:
-        events = call("events.get_task_log", task=task, batch_size=1)["events"]
+        events = call("events.get_task_log", task=task, batch_size=_EVENTS_READ)["events"]
     except ServerError as error:
         if tasks.is_outage(error):
             raise
         return ""
-    text = str(events[0].get("msg") or "").replace("\r", "\n") if events else ""
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    return lines[-1][:160] if lines else ""
+    for event in events:  # the newest first
+        text = str(event.get("msg") or "").replace("\r", "\n")
+        for line in reversed([line.strip() for line in text.split("\n")]):
+            if line and not _NOISE.search(line):
+                return line[:160]
+    return ""

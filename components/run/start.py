@@ -43,7 +43,7 @@ def start_from_shell(
     stage: Stage[Any, Any], config: Any, code: CodeState | None, project: str, name: str
 ) -> Any:
     """Create a task that can be cloned and enqueued, and run it in this process."""
-    task = _init(project_name=project, task_name=name, task_type=stage.task_type)
+    task = init_task(project_name=project, task_name=name, task_type=stage.task_type)
     if code is not None:
         script = code.script(stage.module)
         task.set_script(
@@ -73,7 +73,7 @@ def start_on_agent(stage: Stage[Any, Any]) -> tuple[Any, dict[str, str]]:
     Returns:
         The task, and its own options as text.
     """
-    task = _init(task_type=stage.task_type)
+    task = init_task(task_type=stage.task_type)
     if not task.output_uri:
         task.output_uri = True
     _forget_former_run(task)
@@ -87,7 +87,8 @@ def start_on_agent(stage: Stage[Any, Any]) -> tuple[Any, dict[str, str]]:
     return task, values
 
 
-def _init(**names: Any) -> Any:
+def init_task(**names: Any) -> Any:
+    """Make this process's task, or join the agent's, with the SDK's hooks off."""
     from clearml import Task
 
     # With the SDK's default on Linux a forked reporter can hang the task's end for minutes.
