@@ -61,14 +61,21 @@ def _graph(package: ModelPackage) -> Any:
     network = shipped_network(package)
     # Of two pictures: a size of 1 is special to torch.export.
     example = torch.zeros((2, *card.input.shape[1:]), dtype=torch.uint8)
+    name = card.network.get("name")
     with traceable(network), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            # By ourselves: left to itself the exporter goes on to try three other ways to trace.
+            traced = torch.export.export(
+                network, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},), strict=False
+            )
+        except Exception as error:  # tracing runs the network's own code
+            raise ExportError(f"PyTorch can't trace '{name}': {_reason(error)}") from error
+        try:
             program = torch.onnx.export(
-                network,
-                (example,),
-                dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim("batch")},),
+                traced,
+                (),
+                dynamic_shapes=({0: "batch"},),  # the name again, which it would forget
                 input_names=[card.input.name],
                 output_names=[output.name for output in card.outputs],
                 opset_version=OPSET,
@@ -76,13 +83,16 @@ def _graph(package: ModelPackage) -> Any:
                 verbose=False,
             )
         except torch.onnx.OnnxExporterError as error:
-            cause = error.__cause__ or error
-            line = next((part for part in str(cause).splitlines() if part.strip()), "")
-            raise ExportError(
-                f"PyTorch can't export '{card.network.get('name')}' to ONNX: {line[:300]}"
-            ) from error
+            reason = _reason(error.__cause__ or error)
+            raise ExportError(f"PyTorch can't write '{name}' as ONNX: {reason}") from error
     assert program is not None
     return program.model_proto
+
+
+def _reason(error: BaseException) -> str:
+    """The lines of an error that say what is wrong, as one."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])[:400] or type(error).__name__
 
 
 def _strip(graph: Any) -> None:

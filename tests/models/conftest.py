@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.export import ExportReport
 from models.package import (
     Input,
     ModelCard,
@@ -136,3 +137,20 @@ def package(card: ModelCard, tmp_path: Path) -> ModelPackage:
             ),
         ],
     )
+
+
+@pytest.fixture(scope="session")
+def report(trained: Path, squares: Path, tmp_path_factory: pytest.TempPathFactory) -> ExportReport:
+    """What exporting `trained` found out."""
+    from models.export import ExportOptions, export
+    from models.reporting import Silence
+
+    target = tmp_path_factory.mktemp("exported") / "package"
+    options = ExportOptions(threads=1, latency_calls=2)
+    return export(trained, target, squares, options, Silence())
+
+
+@pytest.fixture(scope="session")
+def exported(report: ExportReport) -> Path:
+    """The package with all forms of `trained`."""
+    return report.package
