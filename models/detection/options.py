@@ -40,6 +40,18 @@ class NetworkOptions(Options):
     never for training from scratch."""
 
     @model_validator(mode="after")
+    def _queries_have_places(self) -> NetworkOptions:
+        """Queries start from the best places of the feature maps; there must be as many."""
+        places = sum((self.image_size // (32 >> level)) ** 2 for level in range(self.levels))
+        if self.queries > places:
+            raise ValueError(
+                f"network.queries={self.queries} is more than the {places} places that "
+                f"{self.levels} feature maps of a {self.image_size} px input have; lower "
+                f"network.queries or raise network.image_size"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _frozen_norms_need_weights(self) -> NetworkOptions:
         if self.freeze_batch_norm and self.weights == "none":
             raise ValueError(

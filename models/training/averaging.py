@@ -25,6 +25,8 @@ class Averaging(lightning.Callback):  # type: ignore[misc]
         self._options = options
         self._average: dict[str, Tensor] = {}
         self._current: dict[str, Tensor] = {}
+        self._fractions: tuple[list[Tensor], list[Tensor]] = ([], [])
+        self._counters: tuple[list[Tensor], list[Tensor]] = ([], [])
         self._loaded: dict[str, Tensor] | None = None
         self._updates = 0
         self._swapped = False
@@ -50,6 +52,11 @@ class Averaging(lightning.Callback):  # type: ignore[misc]
             for name, value in self._current.items()
         }
         self._loaded = None
+        pairs = [(self._average[name], value) for name, value in self._current.items()]
+        floating = [pair for pair in pairs if pair[0].is_floating_point()]
+        counting = [pair for pair in pairs if not pair[0].is_floating_point()]
+        self._fractions = [pair[0] for pair in floating], [pair[1] for pair in floating]
+        self._counters = [pair[0] for pair in counting], [pair[1] for pair in counting]
 
     def on_train_batch_end(
         self,
@@ -63,14 +70,8 @@ class Averaging(lightning.Callback):  # type: ignore[misc]
         if trainer.global_step <= self._updates or not self._average:
             return
         self._updates = trainer.global_step
-        averages, currents = [], []
-        for name, value in self._current.items():
-            if value.is_floating_point():
-                averages.append(self._average[name])
-                currents.append(value)
-            else:
-                self._average[name].copy_(value)
-        torch._foreach_lerp_(averages, currents, 1.0 - self.decay())
+        torch._foreach_lerp_(*self._fractions, 1.0 - self.decay())
+        torch._foreach_copy_(*self._counters)
 
     def on_validation_start(self, trainer: lightning.Trainer, learner: Learner) -> None:
         """Validate with the average."""

@@ -58,6 +58,7 @@ def test_every_option_has_a_test_that_names_it(model: type[BaseModel]) -> None:
         (TrainOptions, {"network": {"image_size": 100}}, "network.image_size"),
         (TrainOptions, {"network": {"decoder_layers": 1}}, "network.decoder_layers"),
         (TrainOptions, {"augmentation": {"scale": [2.0, 1.0]}}, "augmentation.scale"),
+        (TrainOptions, {"network": {"image_size": 64, "levels": 2, "queries": 21}}, "network"),
         (TrainOptions, {"precision": "fp16", "device": "cpu"}, ""),
         (TrainOptions, {"network": {"freeze_batch_norm": True}}, "network"),
         (TuneOptions, {"iou": 1.0}, "iou"),
