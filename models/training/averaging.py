@@ -71,7 +71,8 @@ class Averaging(lightning.Callback):  # type: ignore[misc]
             return
         self._updates = trainer.global_step
         torch._foreach_lerp_(*self._fractions, 1.0 - self.decay())
-        torch._foreach_copy_(*self._counters)
+        if self._counters[0]:
+            torch._foreach_copy_(*self._counters)
 
     def on_validation_start(self, trainer: lightning.Trainer, learner: Learner) -> None:
         """Validate with the average."""
