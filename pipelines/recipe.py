@@ -207,9 +207,9 @@ def _unknown(name: str, recipe: Recipe, known: Mapping[str, Parameter]) -> str:
     if name in recipe.graph.stages:
         return f"{name} is a stage: set its options as {name}.<option>=value"
     shown = {dotted(one) for one in known}
-    near = nearest(name, [*shown, *_SETTINGS]) or nearest(first, recipe.graph.stages)
-    if near in recipe.graph.stages:
-        near = name.replace(first, near, 1)
+    near = nearest(name, [*shown, *_SETTINGS])
+    if (meant := nearest(first, [*recipe.graph.stages, *shown])) in recipe.graph.stages:
+        near = name.replace(first, str(meant), 1)
     hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(sorted(shown))}"
     return f"unknown parameter '{name}', {hint}"
 

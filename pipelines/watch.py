@@ -135,7 +135,8 @@ def _plain(watcher: Watcher, console: Console) -> None:
         if watcher.lines and time.monotonic() - last_line > _PLAIN_LINE_SECONDS:
             last_line = time.monotonic()
             for name, line in watcher.lines.items():
-                console.print(f"{name}: {line}", soft_wrap=True, markup=False)
+                if line:
+                    console.print(f"{name}: {line}", soft_wrap=True, markup=False)
         if ended:
             return
         time.sleep(_LOOK_SECONDS)
