@@ -69,16 +69,18 @@ class Detection:
         """Fit a detector; its package lies in `package` below the checkpoints' folder."""
         from models.detection.packaging import save_package
         from models.detection.train import learn
+        from models.training.devices import first_process
         from models.training.files import BEST, save_weights
 
         options = TrainOptions.model_validate(options)
         fitted = learn(dataset, options, checkpoints, reporter)
-        # A resume on another machine has the best weights in its checkpoint only.
-        weights = checkpoints.folder / BEST
-        save_weights(fitted.weights, weights)
         package = checkpoints.folder / "package"
-        shutil.rmtree(package, ignore_errors=True)
-        save_package(package, weights, fitted, dataset, options)
+        if first_process():
+            # A resume on another machine has the best weights in its checkpoint only.
+            weights = checkpoints.folder / BEST
+            save_weights(fitted.weights, weights)
+            shutil.rmtree(package, ignore_errors=True)
+            save_package(package, weights, fitted, dataset, options)
         return TrainingOutcome(
             package=package,
             metrics=fitted.metrics,

@@ -54,6 +54,11 @@ class Device:
         return min(8, max(0, cores - 1)) if self.cuda else 0
 
 
+def first_process() -> bool:
+    """Say whether this process reports and writes files: the only one, or the first of several."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def choose_device(options: TrainingOptions) -> Device:
     """Pick device and precision.
 

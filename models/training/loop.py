@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from models.families import Checkpoints
-from models.reporting import Reporter
+from models.reporting import Reporter, Silence
 from models.training.averaging import Averaging
 from models.training.bookkeeper import Bookkeeper, Judge
-from models.training.devices import Device, choose_device
+from models.training.devices import Device, choose_device, first_process
 from models.training.interrupts import interrupts
 from models.training.learner import Learner
 from models.training.options import TrainingOptions
@@ -84,6 +84,8 @@ def fit(
     """
     options = learner.options
     device = choose_device(options)
+    if not first_process():
+        reporter = Silence()
     loader = _training_loader(splits, options, device)
     learner.steps = training_steps(splits.train_size, options, device.world)
     averaging = Averaging(options.ema)
