@@ -42,7 +42,7 @@ _THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-POLL_S = "1"
+POLL_S = "0.5"
 """Seconds between two looks of an agent at its queue, and at the end of its task."""
 
 _CACHES = {"HF_HOME": ".cache/huggingface", "TORCH_HOME": ".cache/torch"}
