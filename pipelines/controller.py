@@ -125,6 +125,8 @@ class Controller:
         other = (own.get("runtime") or {}).get(ATTEMPT_KEY) != self._attempt
         if other or own["status"] == "queued":
             raise SupersededError("this pipeline was started again by another process")
+        if str(own.get("status_reason") or "").lower() == recovery.AGENT_ENDED:
+            raise SupersededError("the agent of this pipeline was ended")
         if own["status"] != "in_progress" or "stopping" in str(own.get("status_message") or ""):
             raise AbortedError("the pipeline was stopped")
 

@@ -13,7 +13,7 @@ from components.failure import Failure
 
 DONE = frozenset({"completed", "published", "closed"})
 _NON_RESPONSIVE = "non-responsive"
-_AGENT_ENDED = "user abort"
+AGENT_ENDED = "user abort"
 """Status reason that an agent gives when it is itself told to end (Ctrl-C, SIGTERM). An abort in
 the web UI has another one."""
 
@@ -128,7 +128,7 @@ def _stopped(sight: Sight, limits: Limits, put_back: int) -> Decision:
         return Decision(Do.MARK_DONE, "it was stopped after its result was whole")
     if _NON_RESPONSIVE in sight.message.lower() or _NON_RESPONSIVE in sight.reason.lower():
         return _lost("the server has given it up as non-responsive", limits, put_back)
-    if sight.reason.strip().lower() == _AGENT_ENDED:
+    if sight.reason.strip().lower() == AGENT_ENDED:
         return _lost("its agent was ended", limits, put_back)
     said = sight.message or sight.reason
     return Decision(Do.ABORT, f"someone has stopped it ({said})" if said else "it was stopped")

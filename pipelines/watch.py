@@ -62,9 +62,14 @@ class Watcher:
         if task is None:
             raise ValueError(f"pipeline {self.pipeline} was deleted")
         self.status = task["status"]
-        self.state = stored_state(task) or self.state
-        said = (task.get("runtime") or {}).get(MESSAGE_KEY) or self.state.reason
-        self.reason = said or (task.get("status_reason") or "" if self.status in _ENDED else "")
+        # In a queue there may be the state of an earlier process, which is of no interest now.
+        fresh = PipelineState(self.pipeline)
+        self.state = fresh if self.status == "queued" else stored_state(task) or fresh
+        if self.status in _ENDED:
+            said = (task.get("runtime") or {}).get(MESSAGE_KEY) or self.state.reason
+            self.reason = str(said or task.get("status_reason") or "")
+        elif self.status != "queued":
+            self.reason = ""
         if time.monotonic() >= self._next_lines:
             self._next_lines = time.monotonic() + _LINE_SECONDS
             if self.status == "queued":
@@ -100,7 +105,8 @@ def watch(pipeline: str, console: Console | None = None) -> int:
     except KeyboardInterrupt:
         console.print(
             f"\nthe pipeline goes on; follow it with: sightline watch {pipeline}\n"
-            f"stop it with: sightline stop {pipeline}"
+            f"stop it with: sightline stop {pipeline}",
+            soft_wrap=True,
         )
         return INTERRUPTED
     _summary(watcher, console)
