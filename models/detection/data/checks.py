@@ -81,7 +81,7 @@ def _put_upright(picture: AnnotatedPicture, facts: PictureFacts, findings: Findi
     real = (facts.width, facts.height)
     stored = real[::-1] if facts.orientation >= 5 else real
     if picture.size not in (None, real, stored):
-        assert picture.size is not None  # noqa: S101 - for the type checker
+        assert picture.size is not None
         width, height = picture.size
         findings.rejected.append(
             Rejected(
@@ -126,7 +126,7 @@ def _fit(picture: AnnotatedPicture, smallest: float, findings: Findings) -> None
     boxes = picture.boxes
     if not len(boxes):
         return
-    assert picture.size is not None  # noqa: S101 - filled in before
+    assert picture.size is not None
     limit = np.array([*picture.size, *picture.size], np.float64)
     finite = np.isfinite(boxes).all(axis=1)
     with np.errstate(invalid="ignore"):

@@ -266,7 +266,7 @@ def labels_json(
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, file_name, picture in pictures:
-        assert picture.size is not None  # noqa: S101 - ours: prepare has filled it in
+        assert picture.size is not None
         width, height = picture.size
         images.append({"id": number, "file_name": file_name, "width": width, "height": height})
         for box, label, crowd in zip(picture.boxes, picture.labels, picture.crowd, strict=True):
