@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -166,10 +167,17 @@ def end(processes: Sequence[psutil.Process], grace_s: float) -> int:
 
 
 def wait(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Wait until the processes have ended; returns those that haven't."""
-    _, alive = psutil.wait_procs(processes, timeout=seconds)
-    _reap()
-    return [process for process in alive if _runs(process)]
+    """Wait until the processes have ended; returns those that haven't.
+
+    A process that its parent hasn't reaped has ended too: in a container nobody may ever do it.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        _reap()
+        alive = [process for process in processes if _runs(process)]
+        if not alive or time.monotonic() > deadline:
+            return alive
+        time.sleep(0.02)
 
 
 def _runs(process: psutil.Process) -> bool:

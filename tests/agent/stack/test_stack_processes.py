@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agent.stack import ports, processes
@@ -90,6 +91,20 @@ def test_end_kills_only_what_does_not_end(stack_id: str, tmp_path: Path) -> None
     finally:
         unrelated.kill()
         unrelated.wait()
+
+
+def test_a_process_that_nobody_reaps_has_ended(stack_id: str, tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print('ready', flush=True); time.sleep(60)\n"
+    )
+    record = start(stack_id, tmp_path, code)
+    (child,) = [found for found in processes.marked(stack_id) if found.pid != record.pid]
+    killed = processes.end([child], grace_s=20.0)  # its parent sleeps
+    assert child.status() == psutil.STATUS_ZOMBIE
+    assert killed == 0
+    assert processes.wait([child], 0.0) == []
 
 
 def test_a_detached_grandchild_is_found_by_its_mark(stack_id: str, tmp_path: Path) -> None:
