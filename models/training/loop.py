@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ def fit(
     loader = _training_loader(splits, options, device)
     learner.steps = training_steps(splits.train_size, options, device.world)
     averaging = Averaging(options.ema)
-    with interrupts(reporter.log) as pressed:
+    with _threads(options.threads), interrupts(reporter.log) as pressed:
         books = Bookkeeper(
             options, averaging, loader, judge, metric, checkpoints, reporter, pressed
         )
@@ -135,6 +136,16 @@ def fit(
         seconds=books.seconds,
         interrupted=books.interrupted,
     )
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def training_steps(pictures: int, options: TrainingOptions, processes: int = 1) -> int:

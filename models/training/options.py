@@ -75,6 +75,10 @@ class TrainingOptions(Options):
     """Where to train; `auto` takes a CUDA GPU if there is one."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Every random choice is a function of the seed, the epoch and the picture or step."""
+    threads: int = Field(0, ge=0)
+    """CPU threads that compute; 0 takes one for each core. Several threads wait for each other
+    hundreds of times a step: on cores that others use too, one thread is faster than two. The last
+    bits of the weights depend on it."""
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Processes that load pictures; 0 loads in the training process. `auto`: 0 on a CPU, where
     they would take cores from the network, else one for each core but one, 8 at most."""

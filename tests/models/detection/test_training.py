@@ -287,6 +287,15 @@ def test_data_that_cannot_be_learned_from_is_refused(
         learn(tmp_path, tiny(), saving(), notes)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_training_runs_in_as_many_threads_as_asked(
+    shapes: Path, tiny: Make, saving: Saving, notes: Notes, threads: int
+) -> None:
+    learn(shapes, tiny(threads=threads, max_steps=1), saving(), notes)
+    assert any(f", {threads} threads" in line for line in notes.lines)
+    assert torch.get_num_threads() == 1
+
+
 def test_too_few_queries_are_pointed_out(
     shapes: Path, tiny: Make, saving: Saving, notes: Notes
 ) -> None:
