@@ -194,18 +194,35 @@ def _summary(watcher: Watcher, console: Console) -> None:
         console.print(_table(watcher))
     figures = report.read_figures(watcher.pipeline) if watcher.well else {}
     if figures:
-        table = Table(title="figures", title_justify="left")
-        table.add_column("figure")
-        table.add_column("value", justify="right")
-        for name, value in figures.items():
-            table.add_row(name, f"{value:.4g}")
-        console.print(table)
+        console.print(_figures_table(figures))
     lines = [f"pipeline  {server_url()}  task {watcher.pipeline}", *_places(watcher.state)]
     if not watcher.well:
         lines.append(f"the pipeline {watcher.status}: {watcher.reason or 'no reason was given'}")
         lines.append(f"let it go on with: sightline resume {watcher.pipeline}")
     for line in lines:
         console.print(line, soft_wrap=True, markup=False)
+
+
+def _figures_table(figures: Mapping[str, float]) -> Table:
+    """Lay figures named `split/name` out with a column for each split, the others below."""
+    parts = {name: name.rpartition("/") for name in figures}
+    first = [
+        split for split in ("test", "val", "train") if any(p[0] == split for p in parts.values())
+    ]
+    by_split = {name: part for name, part in parts.items() if part[0] in first}
+    table = Table(title="figures", title_justify="left")
+    table.add_column("figure")
+    for split in first:
+        table.add_column(split, justify="right")
+    for row in dict.fromkeys(part[2] for part in by_split.values()):
+        cells = [figures.get(f"{split}/{row}") for split in first]
+        table.add_row(row, *("" if cell is None else f"{cell:.4g}" for cell in cells))
+    rest = [name for name in figures if name not in by_split]
+    if rest:
+        table.add_section()
+    for name in rest:
+        table.add_row(name, f"{figures[name]:.4g}")
+    return table
 
 
 def _places(now: PipelineState) -> list[str]:
