@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -207,15 +207,15 @@ def site() -> Iterator[Site]:
 
 @pytest.mark.stack
 @pytest.mark.timeout(600)
-def test_agents_of_another_user_run_the_pipeline(site: Site) -> None:
+def test_agents_of_another_user_run_the_pipeline(
+    site: Site, tiny_data: Iterable[str], tiny_training: Iterable[str]
+) -> None:
     for path in (ROOT / "pyproject.toml", site.tree, site.private / "server"):
         seen = subprocess.run(site.as_stranger(["ls", str(path)]), capture_output=True, text=True)
         assert seen.returncode != 0, f"the agents can read {path}"
         assert "denied" in seen.stderr or "No such file" in seen.stderr
     command = [sys.executable, "-m", "pipelines.cli", "run", "configs/demo.yaml", "--wait"]
-    command += ["--code", "remote", "epochs=1", "image_size=64", "gate=0"]
-    command += ["ingest.synthetic.train=12", "ingest.synthetic.val=4", "ingest.synthetic.test=4"]
-    command += ["train.network.denoising_queries=0", "train.batch_size=4"]
+    command += ["--code", "remote", "epochs=1", "gate=0", *tiny_data, *tiny_training]
     done = subprocess.run(
         command, cwd=site.tree, env=site.user_environment(), capture_output=True, text=True
     )
