@@ -92,13 +92,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def guarded_folder() -> Iterator[Path]:
-    """A temporary folder with an empty `home`; a stack in its `s` is ended, come what may."""
+def guarded_folder(name: str = "s") -> Iterator[Path]:
+    """A temporary folder with an empty `home`; a stack in its `name` is ended, come what may."""
     # Not pytest's own folder: its long name would make the paths of sockets too long.
     folder = Path(tempfile.mkdtemp(prefix="sl-"))
     (folder / "home").mkdir()
     guard = subprocess.Popen(
-        [sys.executable, "-c", _GUARD, str(folder / "s"), str(folder)],
+        [sys.executable, "-c", _GUARD, str(folder / name), str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for pytest
@@ -123,10 +123,11 @@ def stack() -> Iterator[LocalStack]:
 @pytest.fixture
 def stack_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[StackHome]:
     """A state folder for a stack of one test's own; see the module's docstring."""
-    with guarded_folder() as folder:
+    name = "a state"  # agents can't live with white space
+    with guarded_folder(name) as folder:
         isolate(monkeypatch, folder / "home")
-        monkeypatch.setenv("SIGHTLINE_HOME", str(folder / "s"))
-        yield StackHome(folder / "s")
+        monkeypatch.setenv("SIGHTLINE_HOME", str(folder / name))
+        yield StackHome(folder / name)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -146,18 +147,28 @@ def _plain_root(home: StackHome, state: StackState) -> Path:
     """
     if len(os.fsencode(home.root)) <= _LONGEST_ROOT and not re.search(r"\s", str(home.root)):
         return home.root
-    system = Path(tempfile.gettempdir())
-    with disk_errors(system):
-        owned = system / f"sightline-{os.getuid()}"
-        owned.mkdir(mode=0o700, exist_ok=True)
-        if owned.is_symlink() or owned.lstat().st_uid != os.getuid():
-            raise StackError(f"{owned} belongs to somebody else; delete it, or set TMPDIR")
-        owned.chmod(0o700)
-        link = owned / state.id
+    link = _link(state)
+    with disk_errors(link.parent):
+        link.parent.mkdir(mode=0o700, exist_ok=True)
+        if link.parent.is_symlink() or link.parent.lstat().st_uid != os.getuid():
+            raise StackError(f"{link.parent} belongs to somebody else; delete it, or set TMPDIR")
+        link.parent.chmod(0o700)
         if not link.is_symlink() or link.readlink() != home.root:
             link.unlink(missing_ok=True)
             link.symlink_to(home.root, target_is_directory=True)
     return link
+
+
+def _link(state: StackState) -> Path:
+    return Path(tempfile.gettempdir()) / f"sightline-{os.getuid()}" / state.id
+
+
+def remove_link(state: StackState) -> None:
+    """Remove the link to the state folder, if there is one: no agent needs it any more."""
+    link = _link(state)
+    with contextlib.suppress(OSError):
+        link.unlink()
+        link.parent.rmdir()  # other stacks may have theirs in it
 
 
 def start_agent(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.stack import processes
+from agent.stack.agents import remove_link
 from agent.stack.api import Api, answers
 from agent.stack.clearing import end_agents, release
 from agent.stack.credentials import load_credentials
@@ -94,6 +95,7 @@ def down(
         elif state.server:
             say(f"the server had died ({processes.whereabouts(state.server)})")
         processes.end(processes.marked(state.id), grace_s=3.0)
+        remove_link(state)
         gone = {name: replace(record, process=None) for name, record in state.agents.items()}
         save_state(place, replace(state, server=None, agents=gone))
         say(f"down; what was recorded stays in {place.root}" if ended else "nothing was running")

@@ -25,12 +25,13 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def next_free(host: str, start: int = DEFAULT_PORT) -> int:
-    """The first free port from `start` on.
+def next_free(host: str, start: int | None = None) -> int:
+    """The first free port from `start` on, which is 8008 if None.
 
     Raises:
         StackError: None of the next hundred is free.
     """
+    start = DEFAULT_PORT if start is None else start
     for port in range(start, min(start + _TRIED, 65536)):
         if is_free(host, port):
             return port

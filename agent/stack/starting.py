@@ -165,7 +165,7 @@ def _server_up(
         say(f"the server has died ({processes.whereabouts(state.server)}); starting it again")
     processes.end(processes.marked(state.id, SERVER_ROLE), grace_s=5.0)
     host = host or state.host
-    state = replace(state, host=host, port=_choose_port(state, host, port, say), server=None)
+    state = replace(state, host=host, port=choose_port(state, host, port, say), server=None)
     save_state(home, state)
     write_private(
         home.client_conf, client_configuration(state.url, credentials, home.cache / "clearml")
@@ -183,7 +183,18 @@ def _server_up(
     return state, True
 
 
-def _choose_port(state: StackState, host: str, port: int | None, say: Tell) -> int:
+def choose_port(state: StackState, host: str, port: int | None, say: Tell) -> int:
+    """The port for a server about to start.
+
+    Args:
+        state: The stack, with the port that it had, if any.
+        host: The address to listen on.
+        port: The port that the user named, if any.
+        say: Gets a line where the choice may surprise.
+
+    Raises:
+        StackError: The named or remembered port is held by another program.
+    """
     remembered = state.port
     wanted = port or remembered
     if wanted is None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.stack.agents import agent_folder, find_gpus, plan_agents
+from agent.stack.agents import agent_folder, check_installed, find_gpus, plan_agents, remove_link
 from agent.stack.errors import StackError
 from agent.stack.home import StackHome
 from agent.stack.state import StackState
@@ -63,5 +63,19 @@ def test_agent_folder_suits_the_agent(
     folder.mkdir(parents=True, exist_ok=True)
     assert folder.resolve() == (home.agents / "services").resolve()
     assert agent_folder(home, state, "services") == folder
+    remove_link(state)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
     if len(name) > 48:  # what is added to TMPDIR must leave a socket's path under 108 bytes
         assert len(str(folder.relative_to(tmp_path))) <= 52
+
+
+def test_a_missing_agent_or_git_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_installed()
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(StackError, match="git isn't installed"):
+        check_installed()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(
+        StackError, match=r"no clearml-agent; install it with: .*sightline\[stack\]"
+    ):
+        check_installed()

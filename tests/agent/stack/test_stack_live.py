@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -203,9 +204,14 @@ def test_a_life_of_a_stack(stack_home: StackHome, repository: Repository) -> Non
         stale = processes.ProcessRecord(unrelated.pid, 1.0)
         save_state(home, replace(state, server=stale))
 
-        agents = {"services": 0}
-        first = up(home=home.root, port=port, agents=agents)
+        with ThreadPoolExecutor(2) as pool:  # two at once: one does it, the other finds it done
+            both = [
+                pool.submit(up, home=home.root, port=port, agents={"services": 0}) for _ in range(2)
+            ]
+            first, idle = sorted((future.result() for future in both), key=lambda r: not r.started)
         assert first.started == ("server", "cpu", "gpu")
+        assert idle.started == ()
+        assert any("is changing the stack; waiting" in line for line in idle.lines)
         assert any("belongs to another program now" in line for line in first.lines)
         assert unrelated.poll() is None
 
@@ -238,7 +244,7 @@ def test_a_life_of_a_stack(stack_home: StackHome, repository: Repository) -> Non
         assert third.url == first.url
         assert third.started == ("server", "gpu")
         assert any(long in line and "now stopped" in line for line in third.lines)
-        assert not [process for process in left if process.is_running()]
+        assert processes.wait(left, 0.0) == []
         with Api(first.url, load_credentials(home)) as api:
             assert task_status(api, done) == "completed"
             assert task_status(api, long) == "stopped"
@@ -252,7 +258,7 @@ def test_a_life_of_a_stack(stack_home: StackHome, repository: Repository) -> Non
         mine = processes.marked(state.id)
         ended = down(home=home.root)
         assert set(ended.ended) == {"server", "cpu", "gpu"}
-        assert not [process for process in mine if process.is_running()]
+        assert processes.wait(mine, 0.0) == []
         assert processes.marked(state.id) == []
         assert unrelated.poll() is None
         assert down(home=home.root).lines == ("nothing was running",)
@@ -266,3 +272,32 @@ def test_a_life_of_a_stack(stack_home: StackHome, repository: Repository) -> Non
     finally:
         unrelated.kill()
         unrelated.wait()
+
+
+def test_a_service_outlives_its_agent(stack_home: StackHome, repository: Repository) -> None:
+    """A controller has a monitor of its own; a new agent must let it be, and `down` end it."""
+    home = stack_home
+    report = up(home=home.root, agents={"cpu": 0, "gpu": 0})
+    with Api(report.url, load_credentials(home)) as api:
+        short = enqueue(api, "services", repository.script("job.py 4"), "short")
+        long = enqueue(api, "services", repository.script("job.py 600"), "long")
+        for task in (short, long):
+            wait_for(lambda task=task: "said" in "".join(logs(task, home=home.root)))
+        state = load_state(home)
+        assert state is not None and state.agents["services"].process
+        os.kill(state.agents["services"].process.pid, signal.SIGKILL)
+        again = up(home=home.root)
+        assert again.started == ("services",)
+        assert not any("now stopped" in line for line in again.lines)
+        assert task_status(api, long) == "in_progress"
+        wait_for_status(api, short, "completed", "failed", "stopped")
+        assert task_status(api, short) == "completed"
+        found = status(home=home.root)
+        assert [task.id for task in found.running] == [long]
+        ended = down(home=home.root)
+    assert processes.marked(state.id) == []
+    assert set(ended.ended) == {"server", "services"}
+    up(home=home.root, agents={"services": 0})
+    with Api(report.url, load_credentials(home)) as api:
+        assert task_status(api, long) == "stopped"
+        assert api.call("workers.get_all")["workers"] == []

@@ -13,7 +13,8 @@ import pytest
 from agent.stack import ports, processes
 from agent.stack.environment import base_environment
 from agent.stack.errors import StackError
-from agent.stack.state import ProcessRecord
+from agent.stack.starting import choose_port
+from agent.stack.state import ProcessRecord, StackState
 
 SLEEP = "import time; time.sleep(60)"
 STUBBORN = (
@@ -161,3 +162,43 @@ def test_no_free_port_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda host, port: False)
     with pytest.raises(StackError, match="--port"):
         ports.next_free("127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("remembered", "named", "outcome"),
+    [
+        (None, None, "next"),
+        (None, "busy", "--port N"),
+        ("busy", None, "which the URLs stored in this stack contain"),
+        ("busy", "free", "moving from port"),
+        ("free", None, "free"),
+    ],
+)
+def test_choosing_a_port(
+    busy: int,
+    monkeypatch: pytest.MonkeyPatch,
+    remembered: str | None,
+    named: str | None,
+    outcome: str,
+) -> None:
+    monkeypatch.setattr(ports, "DEFAULT_PORT", busy)
+    free = ports.next_free("127.0.0.1", busy)
+    numbers = {"busy": busy, "free": free, None: None}
+    lines: list[str] = []
+    state = StackState(id="x", port=numbers[remembered])
+
+    def choose() -> int:
+        return choose_port(state, "127.0.0.1", numbers[named], lines.append)
+
+    if outcome in ("next", "free"):
+        assert choose() == free
+        assert len(lines) == (outcome == "next")
+        assert all(f"port {busy} is held by" in line and str(free) in line for line in lines)
+    elif outcome.startswith("moving"):
+        assert choose() == free
+        assert lines == [
+            f"moving from port {busy} to {free}: URLs stored until now name the old one"
+        ]
+    else:
+        with pytest.raises(StackError, match=outcome):
+            choose()
