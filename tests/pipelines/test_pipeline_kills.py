@@ -6,6 +6,7 @@ our controller must find that out alone, as it has to on ClearML Server.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -24,7 +25,7 @@ from pipelines.state import PipelineState
 from tests.conftest import clean_environment, free_port
 from tests.pipelines.conftest import Pipelines
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(700)]
 
 CHECKPOINTS = {"checkpoint_a", "checkpoint_b"}
 
@@ -40,7 +41,7 @@ def test_a_pipeline_outlives_server_agent_and_controller(
     }
     pipelines = Pipelines(environment, Api(report.url, load_credentials(stack_home)))
     pipeline = pipelines.launch(
-        *("pipeline=detection", "epochs=30", "train.optimizer.lr=0.0005", "lost_after=12"),
+        *("pipeline=detection", "epochs=16", "train.optimizer.lr=0.0005", "lost_after=12"),
         *(*tiny_data, *tiny_training),
     )
 
@@ -69,7 +70,7 @@ def test_a_pipeline_outlives_server_agent_and_controller(
     done = pipelines.command("resume", pipeline, "--force")
     assert done.returncode == 0, done.stderr
 
-    state = pipelines.wait(pipeline, 240)
+    state = pipelines.wait(pipeline, 400)
     assert {step.status for step in state.steps.values()} == {"completed"}, state
     assert pipelines.task(pipeline)["status"] == "completed"
     trainings = [t["id"] for t in pipelines.children(pipeline) if t["name"] == "train"]
@@ -79,6 +80,36 @@ def test_a_pipeline_outlives_server_agent_and_controller(
     assert f"train: goes on as task {task}" in log
 
     clone_with_another_rate(pipelines, task)
+
+
+@pytest.mark.slow
+def test_a_controller_killed_at_any_moment_starts_no_stage_twice(
+    stack_home: StackHome, tiny_data: Iterable[str]
+) -> None:
+    report = up(home=stack_home.root, port=free_port())
+    environment = clean_environment() | {
+        "SIGHTLINE_HOME": str(stack_home.root),
+        "CLEARML_CONFIG_FILE": str(report.conf),
+        "OMP_NUM_THREADS": "1",
+    }
+    pipelines = Pipelines(environment, Api(report.url, load_credentials(stack_home)))
+    moments = random.Random(0)
+    for seed in range(6):
+        pipeline = pipelines.launch("pipeline=data", f"seed={100 + seed}", *tiny_data)
+        for _ in range(3):
+            wait_for(lambda one=pipeline: pipelines.task(one)["status"] != "queued")
+            # From before its first line to the end of the second stage.
+            time.sleep(moments.uniform(0.0, 8.0))
+            kill(agent_pid(stack_home, "services"))
+            start_again(stack_home, "services")
+            if pipelines.task(pipeline)["status"] == "completed":
+                break
+            done = pipelines.command("resume", pipeline, "--force")
+            assert done.returncode == 0, done.stderr
+        state = pipelines.wait(pipeline)
+        assert {step.status for step in state.steps.values()} == {"completed"}, state
+        children = [task["name"] for task in pipelines.children(pipeline)]
+        assert sorted(children) == ["ingest", "prepare"]
 
 
 def clone_with_another_rate(pipelines: Pipelines, task: str) -> None:
