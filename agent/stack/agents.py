@@ -165,10 +165,8 @@ def _link(state: StackState) -> Path:
 
 def remove_link(state: StackState) -> None:
     """Remove the link to the state folder, if there is one: no agent needs it any more."""
-    link = _link(state)
     with contextlib.suppress(OSError):
-        link.unlink()
-        link.parent.rmdir()  # other stacks may have theirs in it
+        _link(state).unlink()
 
 
 def start_agent(

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from agent.stack import commands, processes
 from agent.stack.agents import host_name
-from agent.stack.api import Api, answers
+from agent.stack.api import Api
 from agent.stack.console import logs
 from agent.stack.credentials import load_credentials
 from agent.stack.ending import down
@@ -103,6 +103,13 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 def wait_for_status(api: Api, task: str, *wanted: str) -> None:
     wait_for(lambda: task_status(api, task) in wanted)
+
+
+def kill(*records: processes.ProcessRecord) -> None:
+    """Kill processes, and see that they are dead: a signal takes its time."""
+    for record in records:
+        os.kill(record.pid, signal.SIGKILL)
+    wait_for(lambda: not any(map(processes.find, records)))
 
 
 # --- on the shared stack ------------------------------------------------------------------------
@@ -232,9 +239,7 @@ def test_a_life_of_a_stack(stack_home: StackHome, repository: Repository) -> Non
         assert state is not None and state.server and state.agents["gpu"].process
         left = processes.with_descendants([psutil.Process(state.agents["gpu"].process.pid)])
         assert len(left) > 1
-        os.kill(state.agents["gpu"].process.pid, signal.SIGKILL)
-        os.kill(state.server.pid, signal.SIGKILL)
-        wait_for(lambda: not answers(first.url), 10)
+        kill(state.agents["gpu"].process, state.server)
         found = status(home=home.root)
         assert not found.is_up
         assert any(line.startswith("the server has died") for line in found.problems)
@@ -285,7 +290,7 @@ def test_a_service_outlives_its_agent(stack_home: StackHome, repository: Reposit
             wait_for(lambda task=task: "said" in "".join(logs(task, home=home.root)))
         state = load_state(home)
         assert state is not None and state.agents["services"].process
-        os.kill(state.agents["services"].process.pid, signal.SIGKILL)
+        kill(state.agents["services"].process)
         again = up(home=home.root)
         assert again.started == ("services",)
         assert not any("now stopped" in line for line in again.lines)
