@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from agent.stack.errors import StackError
 
 HOME_VARIABLE = "SIGHTLINE_HOME"
 HOME_NAME = ".sightline"
+_LEAST_FREE_BYTES = 50_000_000
+"""Under this the server's database can't even begin."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class StackHome:
         """Make the folder, readable by its owner only.
 
         Raises:
-            StackError: The folder can't be made or written.
+            StackError: The folder can't be made or written, or its disk is all but full.
         """
         with disk_errors(self.root):
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -79,6 +82,12 @@ class StackHome:
                 ignore.write_text("*\n")
             with tempfile.TemporaryFile(dir=self.root) as probe:
                 probe.write(b"0" * 4096)
+            free = shutil.disk_usage(self.root).free
+        if free < _LEAST_FREE_BYTES:
+            raise StackError(
+                f"the disk of the state folder {self.root} has only {free // 10**6} MB left; free "
+                f"some space, or set {HOME_VARIABLE} to a folder on another disk"
+            )
 
 
 def find_home(home: Path | str | None = None) -> StackHome:

@@ -99,10 +99,11 @@ def up(
         plans = plan_agents(state.counts)
         save_state(place, state)  # the id first: what is started carries it
         credentials = load_or_make_credentials(place)
+        before = set(state.agents)
         state, fresh_server = _server_up(place, state, credentials, host, port, say)
         state, fresh_agents = _agents_up(place, state, credentials, plans, say)
     started = ((SERVER_ROLE,) if fresh_server else ()) + fresh_agents
-    if not started:
+    if not started and before <= set(state.agents):
         say("everything is up already")
     return UpReport(place.root, state.url, place.client_conf, started, tuple(lines))
 

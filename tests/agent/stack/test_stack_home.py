@@ -2,6 +2,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,6 +57,12 @@ def test_unwritable_state_folder_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"can't write the state folder .*SIGHTLINE_HOME") as info:
         StackHome(tmp_path / "file" / "state").create()
     assert "\n" not in str(info.value)
+
+
+def test_an_almost_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=12_345_678))
+    with pytest.raises(StackError, match=r"has only 12 MB left; free some space"):
+        StackHome(tmp_path / "s").create()
 
 
 def test_write_private_replaces_and_keeps_0600(tmp_path: Path) -> None:
