@@ -45,6 +45,9 @@ def start(stack_id: str, folder: Path, code: str = SLEEP, role: str = "server") 
     )
     while "ready" in code and "ready" not in log.read_text():
         time.sleep(0.01)
+    # The kernel shows the environment an instant after the program has replaced its parent's.
+    while processes.find(record) and record.pid not in {p.pid for p in processes.marked(stack_id)}:
+        time.sleep(0.01)
     return record
 
 
