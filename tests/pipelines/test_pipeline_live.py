@@ -144,17 +144,17 @@ def test_a_dataset_that_is_not_there_is_said_at_the_launch(pipelines: Pipelines)
 def test_a_queue_nobody_serves_shows_as_waiting_and_an_abort_ends_it(
     pipelines: Pipelines, tiny_data: Iterable[str]
 ) -> None:
-    pipelines.api.call("queues.create", name="nobody")
-    done = pipelines.command("run", "pipeline=data", "queue.cpu=nobody", "seed=11", *tiny_data)
-    assert "ingest, prepare will wait: no agent serves the queue 'nobody'" in done.stdout
+    pipelines.api.call("queues.create", name="unserved")
+    done = pipelines.command("run", "pipeline=data", "queue.cpu=unserved", "seed=11", *tiny_data)
+    assert "ingest, prepare will wait: no agent serves the queue 'unserved'" in done.stdout
     pipeline = done.stdout.split("is queued: ")[1].split()[0]
 
     def waits(state: Any) -> bool:
         return bool(state.steps) and state.steps["ingest"].status == "waiting"
 
     state = pipelines.wait(pipeline, until=waits)
-    assert "no agent serves the queue 'nobody'; start one with" in state.steps["ingest"].reason
-    assert "no agent serves the queue 'nobody'" in pipelines.task(pipeline)["comment"]
+    assert "no agent serves the queue 'unserved'; start one with" in state.steps["ingest"].reason
+    assert "no agent serves the queue 'unserved'" in pipelines.task(pipeline)["comment"]
     pipelines.api.call("tasks.stop", task=pipeline)  # as the web UI aborts it
     state = pipelines.wait(pipeline)
     assert {n: s.status for n, s in state.steps.items()} == {
