@@ -61,14 +61,15 @@ class Display(PipelineController):  # type: ignore[misc]  # the SDK ships no typ
         text = now.to_json()
         if text == self._shown:
             return
-        self._shown, self._state = text, now
-        self.store(now)
+        self._state = now
         steps = now.steps.values()
-        ended = sum(step.status in state.ENDED for step in steps)
-        self.main.set_progress(round(100 * ended / max(1, len(steps))))
         lines = [f"{s.stage} {s.status}: {s.reason}" for s in steps if s.reason]
         self.main.set_comment("\n".join(lines) or self._plan.recipe.graph.title)
+        self.store(now)
+        ended = sum(step.status in state.ENDED for step in steps)
+        self.main.set_progress(round(100 * ended / max(1, len(steps))))
         self.update_execution_plot()
+        self._shown = text  # only now: what an outage has cut short is shown again
 
     def _update_nodes_status(self) -> None:
         """Tell the SDK's drawing code how the steps are; it would ask the server for each."""

@@ -37,8 +37,11 @@ from components.template import SECTION
 from pipelines import recipe, report, tasks
 from pipelines.controller import AbortedError, Controller
 from pipelines.preflight import settle
-from pipelines.recipe import RECIPE, Recipe
+from pipelines.recipe import RECIPE, Plan, Recipe
 from pipelines.state import stored_state
+
+_ABORT_SECONDS = 60.0
+"""How long the stages of an aborted pipeline may take to be told."""
 
 
 def main() -> NoReturn:
@@ -56,9 +59,9 @@ def main() -> NoReturn:
         plan = settle(recipe.check(_recipe_of(task)), is_this_machine(server_url()))
         own = tasks.read_task(task.id, ["runtime"]) or {"id": task.id}
         controller = Controller(task, attempt.id, plan, _code_of(task), stored_state(own))
-        _listen(controller)
+        _listen(task, controller)
         well = controller.run()
-        report.lift(task, controller.state, plan)
+        _lift(task, controller, plan)
         if well:
             attempt.finished()
             task.close()
@@ -80,6 +83,18 @@ def main() -> NoReturn:
         if controller is not None:
             _stop_quietly(controller, f"the pipeline failed: {reason}")
     _end_as_failed(task, attempt, kind, reason)
+
+
+def _lift(task: Any, controller: Controller, plan: Plan) -> None:
+    """Write the final report; an outage of the server only delays it."""
+    while True:
+        try:
+            report.lift(task, controller.state, plan)
+            return
+        except Exception as error:
+            if not tasks.is_outage(error):
+                raise
+            time.sleep(2.0)
 
 
 def is_mistake(error: BaseException) -> bool:
@@ -113,17 +128,23 @@ def _code_of(task: Any) -> CodeState:
     )
 
 
-def _listen(controller: Controller) -> None:
-    """End on SIGTERM without touching the stages, unless someone has stopped the pipeline.
+def _listen(task: Any, controller: Controller) -> None:
+    """Leave the end to the loop, which knows whether the stages are to be stopped.
 
-    An agent sends it for both: when the pipeline is aborted, and when the agent itself is ended.
+    An agent sends SIGTERM when the pipeline is aborted, and also when it is itself ended. The SDK
+    ends the process of an aborted task by itself, unless it is given something to wait for.
     """
 
     def on_signal(number: int, frame: FrameType | None) -> None:
         controller.terminated = True
         controller.wake.set()
 
+    def on_abort() -> None:
+        controller.wake.set()
+        time.sleep(_ABORT_SECONDS)
+
     signal.signal(signal.SIGTERM, on_signal)
+    task.register_abort_callback(on_abort, _ABORT_SECONDS)
 
 
 def _stop_quietly(controller: Controller, why: str) -> None:
