@@ -54,6 +54,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_put_back() -> Iterator[None]:
+    """Whoever takes Ctrl-C puts it back as it was."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 @dataclass(frozen=True)
 class LocalStack:
     """A running stack.

@@ -90,6 +90,7 @@ def fit(
     loader = _training_loader(splits, options, device)
     learner.steps = training_steps(splits.train_size, options, device.world)
     averaging = Averaging(options.ema)
+    checkpoints.stop_requested()  # who answers by taking Ctrl-C does so now: last in, first out
     with _threads(options.threads), interrupts(reporter.log) as pressed:
         books = Bookkeeper(
             options, averaging, loader, judge, metric, checkpoints, reporter, pressed
