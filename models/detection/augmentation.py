@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detection.options import AugmentationOptions
+from models.detection.augmentation_options import AugmentationOptions
 from models.reporting import Image
 
 Boxes = NDArray[np.float32]

@@ -13,7 +13,9 @@ from pydantic import BaseModel
 
 from models.detection.data.options import PrepareOptions
 from models.detection.detections import Detections
-from models.detection.options import EvaluateOptions, NetworkOptions, TrainOptions, TuneOptions
+from models.detection.judging_options import EvaluateOptions, TuneOptions
+from models.detection.networks.options import NetworkOptions
+from models.detection.options import TrainOptions
 from models.detection.synthetic.options import BarcodeOptions
 from models.families import (
     Checkpoints,
@@ -106,8 +108,9 @@ class Detection:
         return evaluate(package, dataset, split, checked, reporter)
 
     def network(self, card: ModelCard, weights: Mapping[str, Tensor]) -> nn.Module:
-        """Build a package's network; see `models.detection.network`."""
-        from models.detection.network import build_network, load_network_weights
+        """Build a package's network; see `models.detection.networks`."""
+        from models.detection.networks.building import build_network
+        from models.detection.networks.detector import load_network_weights
 
         network = build_network(NetworkOptions.model_validate(card.network), len(card.classes))
         load_network_weights(network, weights)

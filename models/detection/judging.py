@@ -8,12 +8,12 @@ from typing import Any
 
 from models.detection.dataset import Labels, read_labels, read_picture
 from models.detection.detections import Detections
+from models.detection.judging_options import EvaluateOptions, TuneOptions
 from models.detection.metrics.figures import figures
 from models.detection.metrics.matching import Matches, match
 from models.detection.metrics.report import Report, report
 from models.detection.metrics.scores import BestThreshold, best_threshold, threshold_curves
 from models.detection.metrics.truth import Truth
-from models.detection.options import EvaluateOptions, TuneOptions
 from models.families import Evaluation, Tuning
 from models.package import ModelPackage
 from models.reporting import Reporter

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from models.detection.dataset import Labels
 from models.detection.detections import Detections
-from models.detection.network import Detector
+from models.detection.networks.detector import Detector
 from models.detection.options import TrainOptions
-from models.detection.postprocessing import QueryPostprocessing
+from models.detection.postprocessing import Postprocessing
 from models.normalisation import Normalisation
 from models.preprocessing import Preprocessing
 from models.training.learner import Learner
@@ -26,22 +26,20 @@ class RawPrediction:
 
     index: int
     """Of the picture in its split."""
-    logits: NDArray[np.float32]
-    """Shape (queries, classes)."""
-    boxes: NDArray[np.float32]
-    """Shape (queries, 4): centre x, centre y, width, height as shares of the input size."""
+    outputs: tuple[NDArray[np.float32], ...]
+    """The network's, without the batch axis."""
+    postprocessing: Postprocessing
 
     def detections(self, labels: Labels, preprocessing: Preprocessing) -> Detections:
         """Turn it into detections that no threshold has cut."""
         placement = preprocessing.placement(*labels.sizes[self.index])
-        (found,) = QueryPostprocessing()(
-            self.logits[None], self.boxes[None], preprocessing, [placement]
-        )
+        batch = [output[None] for output in self.outputs]
+        (found,) = self.postprocessing(batch, preprocessing, [placement])
         return found
 
 
 class DetectionLearner(Learner):
-    """D-FINE's training step."""
+    """A detector's training step."""
 
     network: Detector
 
@@ -57,14 +55,16 @@ class DetectionLearner(Learner):
 
     def predict(self, batch: dict[str, Any]) -> list[RawPrediction]:
         """Run the network on validation pictures."""
-        logits, boxes = self.network(self.normalisation(batch["images"]))
-        found = zip(
-            batch["indices"], logits.float().cpu().numpy(), boxes.float().cpu().numpy(), strict=True
-        )
-        return [RawPrediction(index, one, box) for index, one, box in found]
+        outputs = self.network(self.normalisation(batch["images"]))
+        rows = zip(*(output.float().cpu().numpy() for output in outputs), strict=True)
+        steps = self.network.postprocessing()
+        return [
+            RawPrediction(index, row, steps)
+            for index, row in zip(batch["indices"], rows, strict=True)
+        ]
 
     def backbone(self) -> nn.Module:
-        """Return the timm backbone."""
+        """Return the network's backbone."""
         return self.network.backbone()
 
     def size(self, batch: dict[str, Any]) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from models.detection.dataset import read_categories
+from models.detection.networks.building import build_network
 from models.detection.options import TrainOptions
-from models.detection.postprocessing import QueryPostprocessing
 from models.detection.train import preprocessing_of
-from models.package import Input, Metric, ModelCard, ModelClass, ModelPackage, NewArtifact, Output
+from models.package import Input, Metric, ModelCard, ModelClass, ModelPackage, NewArtifact
 from models.training.loop import Fitted
 
 WEIGHTS = "weights.safetensors"
@@ -29,25 +31,16 @@ def save_package(
     network = options.network
     categories = read_categories(dataset)
     side = network.image_size
+    with torch.device("meta"):
+        built = build_network(network, len(categories))
     card = ModelCard(
         family="detection",
         network=network.model_dump(mode="json"),
         classes=tuple(ModelClass(name=name, id=identity) for name, identity in categories),
         input=Input(shape=("batch", side, side, 3)),
         preprocessing=preprocessing_of(options),
-        outputs=(
-            Output(
-                name="logits",
-                shape=("batch", network.queries, len(categories)),
-                meaning="one for each query and class, for a sigmoid",
-            ),
-            Output(
-                name="boxes",
-                shape=("batch", network.queries, 4),
-                meaning="centre x, centre y, width, height as shares of the input size",
-            ),
-        ),
-        postprocessing=QueryPostprocessing().model_dump(mode="json"),
+        outputs=built.outputs(),
+        postprocessing=built.postprocessing().model_dump(mode="json"),
         metrics=tuple(
             Metric(name=name, value=value, split="val", artifact=WEIGHTS)
             for name, value in fitted.metrics.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,14 +18,39 @@ from models.preprocessing import Placement, Preprocessing, to_pictures
 _OUTPUTS = ("logits", "boxes")
 
 
-class QueryPostprocessing(BaseModel):
+class Postprocessing(BaseModel, ABC):
+    """The `postprocessing` part of `model.json`, and what it does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kind: str
+    """Which subclass this is."""
+
+    @abstractmethod
+    def __call__(
+        self,
+        outputs: Sequence[NDArray[np.float32]],
+        preprocessing: Preprocessing,
+        placements: Sequence[Placement],
+    ) -> list[Detections]:
+        """Make detections that no threshold has cut.
+
+        Args:
+            outputs: the network's, in the order of `model.json`, batch first.
+            preprocessing: gives the input size.
+            placements: where each picture lies in the input.
+
+        Returns:
+            For each picture, the surest first; boxes are clipped to the picture.
+        """
+
+
+class QueryPostprocessing(Postprocessing):
     """The `postprocessing` part of `model.json` for networks of queries (DETR and its kin).
 
     As in Deformable DETR (Zhu et al., 2021, arXiv:2010.04159) every pair of query and class is a
     candidate, with the sigmoid of its logit for a score; the surest are kept, without NMS.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: Literal["detr"] = "detr"
     activation: Literal["sigmoid"] = "sigmoid"
@@ -38,22 +64,12 @@ class QueryPostprocessing(BaseModel):
 
     def __call__(
         self,
-        logits: NDArray[np.float32],
-        boxes: NDArray[np.float32],
+        outputs: Sequence[NDArray[np.float32]],
         preprocessing: Preprocessing,
         placements: Sequence[Placement],
     ) -> list[Detections]:
-        """Make detections that no threshold has cut.
-
-        Args:
-            logits: (batch, queries, classes).
-            boxes: (batch, queries, 4), shares of the input size.
-            preprocessing: gives the input size.
-            placements: where each picture lies in the input.
-
-        Returns:
-            For each picture, the surest first; boxes are clipped to the picture.
-        """
+        """Make detections of `logits` and `boxes`."""
+        logits, boxes = outputs
         batch, queries, classes = logits.shape
         flat = logits.reshape(batch, queries * classes)
         kept = _surest(flat, min(self.max_detections, flat.shape[1]))
@@ -88,8 +104,7 @@ def postprocessor(card: ModelCard) -> Postprocessor:
         placements: Sequence[Placement],
         threshold: float | None,
     ) -> list[Detections]:
-        logits, boxes = outputs
-        found = steps(logits, boxes, card.preprocessing, placements)
+        found = steps(outputs, card.preprocessing, placements)
         return [one.above(limits if threshold is None else threshold) for one in found]
 
     return process

@@ -11,10 +11,11 @@ import numpy as np
 from models.detection.data.drawing import class_colour, draw_boxes
 from models.detection.dataset import Labels, read_picture
 from models.detection.detections import Detections
+from models.detection.judging_options import EvaluateOptions
 from models.detection.learner import DetectionLearner
 from models.detection.metrics.matching import match
 from models.detection.metrics.truth import Truth
-from models.detection.options import EvaluateOptions, TrainOptions
+from models.detection.options import TrainOptions
 from models.preprocessing import Preprocessing
 from models.reporting import Image, Reporter
 

@@ -13,7 +13,7 @@ from models.detection.dataset import Labels, PictureCache, Pictures, collate, re
 from models.detection.learner import DetectionLearner, RawPrediction
 from models.detection.metrics.coco import coco_figures
 from models.detection.metrics.truth import Truth
-from models.detection.network import build_network
+from models.detection.networks.building import build_network
 from models.detection.options import TrainOptions
 from models.detection.samples import Samples
 from models.families import Checkpoints

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from models.detection.dataset import read_picture
-from models.detection.options import NetworkOptions
+from models.detection.networks.options import NetworkOptions
 from models.detection.postprocessing import QueryPostprocessing
 from models.export.onnx_format import write_onnx
 from models.export.openvino_format import write_openvino
@@ -39,7 +39,8 @@ def random_package(folder: Path) -> ModelPackage:
     """Make a package with all forms of an untrained network."""
     from safetensors.torch import save_file
 
-    from models.detection.network import build_network, network_weights
+    from models.detection.networks.building import build_network
+    from models.detection.networks.detector import network_weights
 
     options = NetworkOptions(image_size=256, queries=30, levels=2, denoising_queries=20)
     save_file(network_weights(build_network(options, 2)), folder / "weights")

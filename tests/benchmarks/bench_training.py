@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from models.detection.learner import DetectionLearner
-from models.detection.network import build_network
+from models.detection.networks.building import build_network
 from models.detection.options import TrainOptions
 from models.detection.train import preprocessing_of
 from models.families import Checkpoints

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detection.detections import Detections
+from models.detection.judging_options import EvaluateOptions
 from models.detection.metrics.coco import CocoFigures, coco_figures
 from models.detection.metrics.confusion import confusion_matrix
 from models.detection.metrics.matching import Matches, match
 from models.detection.metrics.scores import Scores, scores_at
 from models.detection.metrics.truth import Truth
-from models.detection.options import EvaluateOptions
 
 
 @dataclass(frozen=True)

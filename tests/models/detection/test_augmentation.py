@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.detection.augmentation import Augmentation
-from models.detection.options import AugmentationOptions
+from models.detection.augmentation_options import AugmentationOptions
 
 OFF: dict[str, Any] = dict.fromkeys(
     ("flip", "vertical_flip", "rot90", "affine", "colour", "grey", "blur", "noise"), 0.0

@@ -10,8 +10,8 @@ import torch
 
 from models.detection import dataset as subject
 from models.detection.augmentation import Augmentation
+from models.detection.augmentation_options import AugmentationOptions
 from models.detection.dataset import PictureCache, Pictures, collate, read_categories, read_labels
-from models.detection.options import AugmentationOptions
 from models.preprocessing import Preprocessing
 
 SQUARE = Preprocessing(height=64, width=64)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from models.detection.detections import Detections
+from models.detection.judging_options import EvaluateOptions
 from models.detection.metrics.figures import figures
 from models.detection.metrics.report import Report, report
 from models.detection.metrics.truth import Truth
-from models.detection.options import EvaluateOptions
 
 CLASSES = ("one", "two", "never")
 BOX = np.array([[0, 0, 10, 10], [20, 20, 40, 40]], np.float32)

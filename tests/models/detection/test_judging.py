@@ -12,7 +12,8 @@ import pytest
 
 from models.detection.dataset import read_labels
 from models.detection.detections import Detections
-from models.detection.options import EvaluateOptions, TrainOptions, TuneOptions
+from models.detection.judging_options import EvaluateOptions, TuneOptions
+from models.detection.options import TrainOptions
 from models.families import Checkpoints, family
 from models.package import ModelPackage
 from tests.models.detection.conftest import TINY, Notes

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from models.detection.options import EvaluateOptions, TrainOptions, TuneOptions
+from models.detection.judging_options import EvaluateOptions, TuneOptions
+from models.detection.options import TrainOptions
 
 HERE = Path(__file__).parent
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from models.detection.data.options import PrepareOptions
-from models.detection.options import EvaluateOptions, TrainOptions, TuneOptions
+from models.detection.judging_options import EvaluateOptions, TuneOptions
+from models.detection.options import TrainOptions
 from models.detection.synthetic.options import BarcodeOptions
 from models.families import Checkpoints, family
 from models.package import ModelPackage

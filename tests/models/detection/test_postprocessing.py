@@ -26,7 +26,7 @@ def outputs(queries: int, classes: int, seed: int = 0) -> tuple[Any, Any]:
 @pytest.mark.parametrize(("queries", "classes", "most"), [(10, 2, 300), (40, 80, 50), (7, 1, 3)])
 def test_it_equals_a_plain_loop(queries: int, classes: int, most: int) -> None:
     logits, boxes = outputs(queries, classes)
-    found = QueryPostprocessing(max_detections=most)(logits, boxes, STEPS, PLACEMENTS)
+    found = QueryPostprocessing(max_detections=most)((logits, boxes), STEPS, PLACEMENTS)
     for picture, detections in enumerate(found):
         place = PLACEMENTS[picture]
         candidates = [
@@ -48,7 +48,7 @@ def test_it_equals_a_plain_loop(queries: int, classes: int, most: int) -> None:
 
 
 def test_types_and_order() -> None:
-    for found in QueryPostprocessing()(*outputs(20, 3), STEPS, PLACEMENTS):
+    for found in QueryPostprocessing()(outputs(20, 3), STEPS, PLACEMENTS):
         assert (found.boxes.dtype, found.scores.dtype) == (np.float32, np.float32)
         assert found.classes.dtype == np.int64
         assert (np.diff(found.scores) <= 0).all()
@@ -57,7 +57,7 @@ def test_types_and_order() -> None:
 def test_ties_keep_the_order_of_queries() -> None:
     logits = np.zeros((1, 6, 2), np.float32)
     boxes = np.linspace(0.1, 0.5, 24, dtype=np.float32).reshape(1, 6, 4)
-    found = QueryPostprocessing()(logits, boxes, STEPS, PLACEMENTS[2:])[0]
+    found = QueryPostprocessing()((logits, boxes), STEPS, PLACEMENTS[2:])[0]
     assert found.classes.tolist() == [0, 1] * 6
 
 
@@ -65,7 +65,7 @@ def test_ties_keep_the_order_of_queries() -> None:
 def test_extreme_logits_give_scores_of_0_and_1() -> None:
     logits = np.array([[[-500.0], [500.0]]], np.float32)
     found = QueryPostprocessing()(
-        logits, np.full((1, 2, 4), 0.5, np.float32), STEPS, PLACEMENTS[:1]
+        (logits, np.full((1, 2, 4), 0.5, np.float32)), STEPS, PLACEMENTS[:1]
     )
     assert found[0].scores.tolist() == [1.0, 0.0]
 

@@ -363,7 +363,8 @@ def base(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_frozen_backbone_does_not_move(
     shapes: Path, tiny: Make, saving: Saving, notes: Notes
 ) -> None:
-    from models.detection.network import build_network, network_weights
+    from models.detection.networks.building import build_network
+    from models.detection.networks.detector import network_weights
 
     options = tiny(optimizer={"backbone_lr_factor": 0.0})
     done = learn(shapes, options, saving(), notes)

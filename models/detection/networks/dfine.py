@@ -1,21 +1,18 @@
-"""Detection networks: built from options alone, offline, the same way for training and shipping."""
+"""D-FINE (Peng et al., 2024, arXiv:2410.13842) through `transformers`, on any timm backbone."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from models.detection.options import NetworkOptions
-from models.training.weights import distinct_tensors
-
-Target = dict[str, Tensor]
-"""`class_labels`: int64 [N]; `boxes`: float32 [N, 4], centre x, centre y, width, height as shares
-of the input size."""
+from models.detection.networks.detector import Detector, Target
+from models.detection.networks.options import NetworkOptions
+from models.detection.postprocessing import QueryPostprocessing
+from models.package import Output
 
 LOSS_PARTS = {
     "vfl": "classification",
@@ -27,42 +24,23 @@ LOSS_PARTS = {
 """D-FINE's names of the loss parts, and ours."""
 
 
-class Detector(nn.Module):
-    """D-FINE as one module: pictures in, class logits and boxes out.
-
-    The inference view is `forward`; training calls `losses`.
-    """
+class DFine(Detector):
+    """D-FINE: class logits and boxes of a fixed number of queries, refined layer by layer."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network: Any = network
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
-        """Detect.
-
-        Args:
-            pixel_values: normalised pictures, float [B, 3, H, W].
-
-        Returns:
-            Class logits [B, queries, classes] (independent, for a sigmoid) and boxes
-            [B, queries, 4]: centre x, centre y, width, height as shares of the input size.
-        """
+        """Detect; see `outputs` for what comes out."""
         outputs = self.network.model(pixel_values)
         return outputs.intermediate_logits[:, -1], outputs.intermediate_reference_points[:, -1]
 
     def losses(self, pixel_values: Tensor, targets: list[Target]) -> dict[str, Tensor]:
-        """Compute the weighted loss parts; their sum is the loss.
+        """Compute the weighted loss parts.
 
         The sum runs over the final queries, every decoder layer, the encoder's proposals and the
-        denoising queries. It is computed in float32 whatever the network runs in: bf16 has 8 bits,
-        too few for boxes.
-
-        Args:
-            pixel_values: normalised pictures, float [B, 3, H, W].
-            targets: one for each picture.
-
-        Raises:
-            FloatingPointError: boxes came out as nan; they can't be matched.
+        denoising queries.
         """
         outputs = self.network.model(pixel_values, labels=targets)
         if not bool(torch.isfinite(outputs.intermediate_reference_points).all()):
@@ -95,22 +73,29 @@ class Detector(nn.Module):
         found: nn.Module = self.network.model.backbone
         return found
 
+    def outputs(self) -> tuple[Output, ...]:
+        """Describe logits and boxes."""
+        queries, classes = self.network.config.num_queries, self.network.config.num_labels
+        return (
+            Output(
+                name="logits",
+                shape=("batch", queries, classes),
+                meaning="one for each query and class, for a sigmoid",
+            ),
+            Output(
+                name="boxes",
+                shape=("batch", queries, 4),
+                meaning="centre x, centre y, width, height as shares of the input size",
+            ),
+        )
 
-def build_network(options: NetworkOptions, classes: int, *, pretrained: bool = False) -> Detector:
-    """Build a detector with random weights; no hub and no file is needed.
+    def postprocessing(self) -> QueryPostprocessing:
+        """Take the surest pairs of query and class."""
+        return QueryPostprocessing()
 
-    To rebuild a shipped network pass the network options of its `model.json` and load its weights
-    with `load_network_weights`.
 
-    Args:
-        options: the network's options.
-        classes: number of classes.
-        pretrained: give the backbone the weights that `options.weights` names: for the start of a
-            training.
-
-    Raises:
-        ValueError: no such backbone, too few feature maps, or weights that cannot be had.
-    """
+def build_dfine(options: NetworkOptions, classes: int, *, pretrained: bool) -> DFine:
+    """Build D-FINE; see `building.build_network`."""
     from transformers import DFineConfig, DFineForObjectDetection, TimmBackboneConfig
 
     indices, channels, strides = _feature_maps(options)
@@ -133,10 +118,10 @@ def build_network(options: NetworkOptions, classes: int, *, pretrained: bool = F
         num_denoising=options.denoising_queries,
         num_labels=classes,
     )
-    network = Detector(DFineForObjectDetection(config))
+    network = DFine(DFineForObjectDetection(config))
     if pretrained and options.weights != "none":
         _load_backbone_weights(network, options)
-    return network.to(memory_format=torch.channels_last)
+    return network
 
 
 def _feature_maps(options: NetworkOptions) -> tuple[list[int], list[int], list[int]]:
@@ -221,31 +206,3 @@ def _check_weights(file: Path, backbone: str) -> None:
             f"network.weights: {file} does not fit '{backbone}': {len(wrong)} of {len(wanted)} "
             f"tensors are missing or of another shape, {wrong[0]} among them"
         )
-
-
-def network_weights(network: nn.Module) -> dict[str, Tensor]:
-    """Take the weights out: each tensor once, though heads share theirs; contiguous, on the CPU."""
-    return {
-        name: value.to("cpu", copy=True).contiguous()
-        for name, value in distinct_tensors(network).items()
-    }
-
-
-def load_network_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put weights from `network_weights` back.
-
-    Raises:
-        ValueError: the weights are those of another network.
-    """
-    expected = distinct_tensors(network)
-    wrong = sorted(set(expected) ^ set(weights)) or sorted(
-        name for name, value in expected.items() if value.shape != weights[name].shape
-    )
-    if wrong:
-        raise ValueError(
-            f"the weights are not those of this network: {len(wrong)} tensors differ, {wrong[0]} "
-            f"among them"
-        )
-    with torch.no_grad():
-        for name, value in expected.items():
-            value.copy_(weights[name])

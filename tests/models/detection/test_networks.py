@@ -10,13 +10,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.detection.network import (
-    Detector,
-    build_network,
-    load_network_weights,
-    network_weights,
-)
-from models.detection.options import NetworkOptions, TrainOptions
+from models.detection.networks.building import build_network
+from models.detection.networks.detector import Detector, load_network_weights, network_weights
+from models.detection.networks.options import NetworkOptions
+from models.detection.options import TrainOptions
 
 WEIGHT = "layer3.0.conv1.weight"
 Make = Callable[..., TrainOptions]
