@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -23,8 +23,10 @@ _LOOK_SECONDS = 0.5
 _LINE_SECONDS = 2.0
 """How often the last line of a running stage is read."""
 _EVENTS_READ = 20
-_NOISE = re.compile(r" - clearml|ClearML Monitor|pulled from|^(sdk|agent|api)\.|NVML|Warning: ")
-"""Lines of the SDK and the agent that say nothing about a stage."""
+_NOISE = re.compile(
+    r" - clearml|ClearML Monitor|pulled from|^(sdk|agent|api)\.|NVML|Warning: |\[\d+:\d+<\d+:\d+"
+)
+"""Lines of the SDK and the agent, their upload bars among them, that say nothing about a stage."""
 _PLAIN_LINE_SECONDS = 20.0
 """How often a log shows it."""
 _COLOURS = {
@@ -258,9 +260,20 @@ def _last_line(task: str) -> str:
         if tasks.is_outage(error):
             raise
         return ""
-    for event in events:  # the newest first
-        text = str(event.get("msg") or "").replace("\r", "\n")
-        for line in reversed([line.strip() for line in text.split("\n")]):
+    return last_telling_line(str(event.get("msg") or "") for event in events)
+
+
+def last_telling_line(messages: Iterable[str]) -> str:
+    """Find the last line that says something about a stage.
+
+    Args:
+        messages: parts of a console log, the newest first.
+
+    Returns:
+        At most 160 characters; empty if there is no such line.
+    """
+    for message in messages:
+        for line in reversed([line.strip() for line in message.replace("\r", "\n").split("\n")]):
             if line and not _NOISE.search(line):
                 return line[:160]
     return ""
