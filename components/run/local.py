@@ -54,6 +54,8 @@ class LocalRun:
         self._store = LocalStore(self.root, project)
         self._quiet = quiet
         self._values: dict[str, float] = {}
+        self._drawn: set[tuple[str, str, int]] = set()
+        """Points of curves that lie in `scalars.jsonl`: a resumed training repeats its own."""
         self._stop = StopRequest()
         self.progress = Progress(self.log)
 
@@ -70,6 +72,20 @@ class LocalRun:
             shutil.rmtree(self.home)
             self.folder.mkdir(parents=True)
         write_json(dict(options), said)
+        self._take_up_records()
+
+    def _take_up_records(self) -> None:
+        """Read what an earlier attempt recorded, and drop the line that its end cut short."""
+        values = self.home / "values.json"
+        if values.is_file():
+            self._values = json.loads(values.read_text(encoding="utf-8"))
+        scalars = self.home / "scalars.jsonl"
+        if scalars.is_file():
+            text = scalars.read_text(encoding="utf-8")
+            whole = text[: text.rfind("\n") + 1]
+            scalars.write_text(whole, encoding="utf-8")
+            points = (json.loads(line) for line in whole.splitlines())
+            self._drawn = {(title, series, step) for title, series, step, _ in points}
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Keep the result and drop the scratch folder and the checkpoints."""
@@ -79,12 +95,13 @@ class LocalRun:
         self._stop.forget()
 
     def scalar(self, title: str, series: str, value: float, step: int) -> None:
-        """Append one point to `scalars.jsonl`."""
-        self._append("scalars.jsonl", [title, series, step, float(value)])
-
-    def _append(self, name: str, content: Any) -> None:
-        with (self.home / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(content, ensure_ascii=False) + "\n")
+        """Append one point to `scalars.jsonl`, unless an earlier attempt has drawn it."""
+        if (title, series, step) in self._drawn:
+            return
+        self._drawn.add((title, series, step))
+        with (self.home / "scalars.jsonl").open("a", encoding="utf-8") as file:
+            point = [title, series, step, float(value)]
+            file.write(json.dumps(point, ensure_ascii=False) + "\n")
 
     def value(self, name: str, value: float) -> None:
         """Keep a single value in `values.json`."""

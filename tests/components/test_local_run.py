@@ -101,6 +101,27 @@ def test_a_killed_run_goes_on_and_a_finished_or_changed_one_starts_anew(tmp_path
     assert attempt({"lr": "1"}) is None
 
 
+def test_a_resumed_run_draws_no_point_twice(tmp_path: Path) -> None:
+    run = LocalRun(tmp_path, "train", quiet=True)
+    run.begin({"lr": "1"})
+    run.scalar("loss", "all", 0.5, 1)
+    run.scalar("loss", "all", 0.25, 2)
+    run.value("mAP", 0.5)
+    scalars = tmp_path / "train" / "scalars.jsonl"
+    with scalars.open("a") as file:
+        file.write('["loss", "all", 3, 0.')  # killed in mid-write
+
+    again = LocalRun(tmp_path, "train", quiet=True)
+    again.begin({"lr": "1"})
+    for step, loss in enumerate((0.5, 0.25, 0.125), 1):
+        again.scalar("loss", "all", loss, step)
+    again.value("recall", 0.25)
+    lines = [json.loads(line) for line in scalars.open()]
+    assert lines == [["loss", "all", step, 0.5**step] for step in (1, 2, 3)]
+    values = json.loads((tmp_path / "train" / "values.json").read_text())
+    assert values == {"mAP": 0.5, "recall": 0.25}
+
+
 def test_ctrl_c_is_a_request_once_the_run_listens(tmp_path: Path) -> None:
     run = LocalRun(tmp_path, quiet=True)
     before = signal.getsignal(signal.SIGINT)
