@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from models.detection.augmentation import Augmentation, Boxes, Classes
 from models.preprocessing import Preprocessing
 from models.reporting import Image
 from models.training.order import Key, random_seed
+
+_Rows = tuple[list[list[float]], list[int]]
+"""Boxes as COCO writes them, and class indices, of one picture."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,11 @@ class Labels:
     """xyxy, pixels of the original picture."""
     labels: tuple[Classes, ...]
     """Class index of each box."""
+    crowd_boxes: tuple[Boxes, ...]
+    """Regions of uncounted objects (COCO's `iscrowd`), xyxy: nothing learns from them, and metrics
+    neither ask for them nor count what is found in them as false."""
+    crowd_labels: tuple[Classes, ...]
+    """Class index of each region."""
 
     def __len__(self) -> int:
         return len(self.files)
@@ -59,27 +68,36 @@ def read_labels(dataset: Path, split: str) -> Labels:
         raise ValueError(f"{dataset} has no split '{split}'; it has: {', '.join(have) or 'none'}")
     coco = json.loads(file.read_text(encoding="utf-8"))
     index_of = {identity: index for index, identity in enumerate(description["category_ids"])}
-    found: dict[int, list[tuple[int, list[float]]]] = {image["id"]: [] for image in coco["images"]}
+    plain: dict[int, _Rows] = {image["id"]: ([], []) for image in coco["images"]}
+    crowd: dict[int, _Rows] = {image["id"]: ([], []) for image in coco["images"]}
     for annotation in coco["annotations"]:
-        found[annotation["image_id"]].append(
-            (index_of[annotation["category_id"]], annotation["bbox"])
-        )
+        corners, classes = (crowd if annotation.get("iscrowd") else plain)[annotation["image_id"]]
+        corners.append(annotation["bbox"])
+        classes.append(index_of[annotation["category_id"]])
     images = sorted(coco["images"], key=lambda image: str(image["file_name"]))
-    boxes, labels = [], []
-    for image in images:
-        here = found[image["id"]]
-        corners = np.array([box for _, box in here], np.float32).reshape(-1, 4)
-        corners[:, 2:] += corners[:, :2]
-        boxes.append(corners)
-        labels.append(np.array([index for index, _ in here], np.int64))
+    boxes, labels = _arrays(plain[image["id"]] for image in images)
+    crowd_boxes, crowd_labels = _arrays(crowd[image["id"]] for image in images)
     return Labels(
         folder=dataset / split / "data",
         classes=tuple(description["classes"]),
         files=tuple(image["file_name"] for image in images),
         sizes=tuple((image["height"], image["width"]) for image in images),
-        boxes=tuple(boxes),
-        labels=tuple(labels),
+        boxes=boxes,
+        labels=labels,
+        crowd_boxes=crowd_boxes,
+        crowd_labels=crowd_labels,
     )
+
+
+def _arrays(found: Iterable[_Rows]) -> tuple[tuple[Boxes, ...], tuple[Classes, ...]]:
+    """Make arrays, xyxy, of the boxes and classes of each picture."""
+    boxes, labels = [], []
+    for rows, classes in found:
+        corners = np.array(rows, np.float32).reshape(-1, 4)
+        corners[:, 2:] += corners[:, :2]
+        boxes.append(corners)
+        labels.append(np.array(classes, np.int64))
+    return tuple(boxes), tuple(labels)
 
 
 def read_picture(file: Path) -> Image:

@@ -13,7 +13,7 @@ from models.detection.metrics.figures import figures
 from models.detection.metrics.matching import Matches, match
 from models.detection.metrics.report import Report, report
 from models.detection.metrics.scores import BestThreshold, best_threshold, threshold_curves
-from models.detection.metrics.truth import Truth
+from models.detection.metrics.truth import truths_of
 from models.families import Evaluation, Tuning
 from models.package import ModelPackage
 from models.reporting import Reporter
@@ -88,11 +88,6 @@ def predict(
         detections += predictor(images, threshold=0.0)
         reporter.progress("predicting", len(detections), len(labels))
     return detections
-
-
-def truths_of(labels: Labels) -> list[Truth]:
-    """Give the labelled objects of each picture."""
-    return [Truth(*pair) for pair in zip(labels.boxes, labels.labels, strict=True)]
 
 
 def _labels(package: Path, dataset: Path, split: str) -> Labels:

@@ -12,7 +12,7 @@ from models.detection.augmentation import Augmentation
 from models.detection.dataset import Labels, PictureCache, Pictures, collate, read_labels
 from models.detection.learner import DetectionLearner, RawPrediction
 from models.detection.metrics.coco import coco_figures
-from models.detection.metrics.truth import Truth
+from models.detection.metrics.truth import truths_of
 from models.detection.networks.building import build_network
 from models.detection.options import TrainOptions
 from models.detection.samples import Samples
@@ -73,10 +73,7 @@ class _Judge:
     def __init__(self, labels: Labels, preprocessing: Preprocessing) -> None:
         self._labels = labels
         self._preprocessing = preprocessing
-        self._truths = [
-            Truth(boxes, classes)
-            for boxes, classes in zip(labels.boxes, labels.labels, strict=True)
-        ]
+        self._truths = truths_of(labels)
 
     def __call__(self, predictions: Sequence[RawPrediction]) -> dict[str, float]:
         ordered = sorted(predictions, key=lambda one: one.index)

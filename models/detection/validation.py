@@ -9,7 +9,7 @@ import numpy as np
 from models.detection.dataset import read_labels, read_picture
 from models.detection.detections import Detections
 from models.detection.metrics.coco import coco_figures
-from models.detection.metrics.truth import Truth
+from models.detection.metrics.truth import truths_of
 from models.families import Predict
 from models.package import ModelCard
 from models.reporting import Image
@@ -45,7 +45,8 @@ class DetectionValidation:
         kept = np.linspace(0, len(labels) - 1, count).round().astype(int).tolist()
         self.split = split
         self.files = [labels.folder / labels.files[index] for index in kept]
-        self._truths = [Truth(labels.boxes[index], labels.labels[index]) for index in kept]
+        truths = truths_of(labels)
+        self._truths = [truths[index] for index in kept]
         self._classes = len(labels.classes)
 
     def __len__(self) -> int:

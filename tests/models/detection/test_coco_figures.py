@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from pycocotools.cocoeval import COCOeval
 
 from models.detection.detections import Detections
 from models.detection.metrics.coco import coco_figures
+from models.detection.metrics.coco_engines import (
+    Engine,
+    by_hotcoco,
+    by_pycocotools,
+    columns,
+    engine,
+)
 from models.detection.metrics.truth import Truth
 
 NOTHING = Truth(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
@@ -22,7 +30,7 @@ RECALLS = ("AR1", "AR10", "AR100", "AR_small", "AR_medium", "AR_large")
 
 
 def world(
-    seed: int, pictures: int, classes: int, ties: bool
+    seed: int, pictures: int, classes: int, ties: bool, crowd: bool = False
 ) -> tuple[list[Truth], list[Detections]]:
     """Objects of all sizes, and detections that hit, miss, double and mistake them."""
     rng = np.random.default_rng(seed)
@@ -39,20 +47,28 @@ def world(
         if ties:
             scores = np.round(scores, 1)
         order = np.argsort(-scores, kind="stable")
-        truths.append(Truth(boxes, labels.astype(np.int64)))
+        truth = Truth(boxes, labels.astype(np.int64))
+        if crowd:
+            packed = rng.random(count) < 0.3
+            truth = Truth(
+                boxes[~packed], truth.classes[~packed], boxes[packed], truth.classes[packed]
+            )
+        truths.append(truth)
         found.append(Detections(noisy[order], scores[order], said[order].astype(np.int64)))
     return truths, found
 
 
 def reference(
     truths: list[Truth], found: list[Detections], ids: list[int], folder: Path
-) -> list[float]:
-    """Ask pycocotools, through files and with category ids of its own."""
+) -> tuple[list[float], Any]:
+    """Ask pycocotools, through files, and give the twelve figures and all precisions."""
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     for image, (truth, seen) in enumerate(zip(truths, found, strict=True)):
-        for box, label in zip(truth.boxes.astype(float), truth.classes, strict=True):
-            x, y, right, bottom = box.tolist()
+        plain = [(box, label, 0) for box, label in zip(truth.boxes, truth.classes, strict=True)]
+        crowd = zip(truth.crowd_boxes, truth.crowd_classes, strict=True)
+        for box, label, packed in [*plain, *((box, label, 1) for box, label in crowd)]:
+            x, y, right, bottom = box.astype(float).tolist()
             annotations.append(
                 {
                     "id": len(annotations) + 1,
@@ -60,7 +76,7 @@ def reference(
                     "category_id": ids[label],
                     "bbox": [x, y, right - x, bottom - y],
                     "area": (right - x) * (bottom - y),
-                    "iscrowd": 0,
+                    "iscrowd": packed,
                 }
             )
         for box, score, label in zip(
@@ -91,29 +107,91 @@ def reference(
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return [float(value) for value in evaluation.stats]
+    return [float(value) for value in evaluation.stats], evaluation.eval["precision"]
 
 
-@pytest.mark.parametrize(
-    ("seed", "pictures", "classes", "ids", "ties"),
-    [
-        (0, 1, 1, [1], False),
-        (1, 30, 1, [5], False),
-        (2, 30, 3, [1, 2, 3], False),
-        (3, 60, 4, [2, 7, 90, 1000], False),
-        (4, 60, 5, [9, 3, 7, 1, 4], True),
-    ],
-)
-def test_figures_equal_those_of_pycocotools(
-    tmp_path: Path, seed: int, pictures: int, classes: int, ids: list[int], ties: bool
+WORLDS = [
+    # seed, pictures, category ids, ties, crowd
+    (0, 9, [1], False, False),
+    (1, 30, [5], False, False),
+    (2, 30, [1, 2, 3], False, True),
+    (3, 60, [2, 7, 90, 1000], False, False),
+    (4, 60, [9, 3, 7, 1, 4], True, False),
+    (5, 60, [4, 1, 2], True, True),
+]
+
+
+@pytest.mark.parametrize("compute", [by_hotcoco, by_pycocotools])
+@pytest.mark.parametrize(("seed", "pictures", "ids", "ties", "crowd"), WORLDS)
+def test_figures_equal_those_of_pycocotools_to_the_last_bit(
+    tmp_path: Path,
+    compute: Engine,
+    seed: int,
+    pictures: int,
+    ids: list[int],
+    ties: bool,
+    crowd: bool,
 ) -> None:
-    truths, found = world(seed, pictures, classes, ties)
-    if not any(map(len, found)):
-        truths, found = world(seed + 100, pictures + 5, classes, ties)
-    values = coco_figures(truths, found, classes).values
-    ours = [-1.0 if math.isnan(values[name]) else values[name] for name in (*NAMES, *RECALLS)]
-    # Only the order in which classes are added up may differ: by their last bit.
-    assert ours == pytest.approx(reference(truths, found, ids, tmp_path), rel=1e-14, abs=0)
+    # The last class is named by detections only.
+    truths, found = world(seed, pictures, max(1, len(ids) - 1), ties, crowd)
+    if len(ids) > 1:
+        found[-1] = Detections(
+            np.array([[0, 0, 9, 9]], np.float32),
+            np.array([0.7], np.float32),
+            np.array([len(ids) - 1]),
+        )
+    assert any(not len(one) for one in found) and any(not len(one) for one in truths)
+    expected, precision = reference(truths, found, ids, tmp_path)
+    made = coco_figures(truths, found, len(ids), category_ids=ids, compute=compute)
+    ours = [made.values[name] for name in (*NAMES, *RECALLS)]
+    assert [-1.0 if math.isnan(value) else value for value in ours] == expected
+    for label, place in enumerate(np.argsort(np.argsort(ids))):
+        for area, ap in enumerate([made.ap, *made.ap_by_size]):
+            known = precision[:, :, place, area, 2]
+            mean = float(np.mean(known[known > -1])) if (known > -1).any() else math.nan
+            assert np.array_equal(ap[label], mean, equal_nan=True)
+        curve = np.where(np.isnan(made.precision50[:, label]), -1, made.precision50[:, label])
+        assert np.array_equal(curve, precision[0, :, place, 0, 2])
+
+
+@pytest.mark.parametrize("limits", [[1, 10, 100], [1, 2, 10], [1, 10, 300]])
+def test_engines_give_the_same_arrays(limits: list[int]) -> None:
+    boxes = columns(*world(11, 40, 3, True, True), [5, 2, 9])
+    one, other = by_hotcoco(boxes, limits), by_pycocotools(boxes, limits)
+    assert np.array_equal(one.precision, other.precision)
+    assert np.array_equal(one.recall, other.recall)
+    assert one.precision.shape == (10, 101, 3, 4, 3)
+
+
+def test_crowds_are_neither_missed_nor_is_what_is_in_them_false() -> None:
+    box = np.array([[0, 0, 50, 50], [100, 100, 200, 200]], np.float32)
+    seen = Detections(
+        np.array([[0, 0, 50, 50], [110, 110, 130, 130]], np.float32),
+        np.array([0.5, 0.9], np.float32),
+        np.array([0, 0]),
+    )
+    crowd = Truth(box[:1], np.array([0]), box[1:], np.array([0]))
+    assert coco_figures([crowd], [seen], 1).values["mAP50"] == pytest.approx(1.0)
+    counted = Truth(box, np.array([0, 0]))
+    assert coco_figures([counted], [seen], 1).values["mAP50"] < 0.3
+
+
+def test_without_the_fast_engine_the_reference_serves_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.cache_clear()
+    assert engine() is by_hotcoco
+    monkeypatch.setitem(sys.modules, "hotcoco", None)
+    engine.cache_clear()
+    try:
+        assert engine() is engine() is by_pycocotools
+        assert len(caplog.records) == 1 and "pycocotools" in caplog.text
+        monkeypatch.setitem(sys.modules, "pycocotools.cocoeval", None)
+        engine.cache_clear()
+        with pytest.raises(ValueError, match="pip install hotcoco"):
+            engine()
+    finally:
+        engine.cache_clear()
 
 
 def test_a_class_that_occurs_nowhere_has_no_figure() -> None:

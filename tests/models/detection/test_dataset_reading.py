@@ -42,6 +42,21 @@ def test_the_order_of_the_file_does_not_matter(shapes: Path, tmp_path: Path) -> 
     assert read_labels(tmp_path, "val").files == read_labels(shapes, "val").files
 
 
+def test_crowds_are_kept_apart_from_what_is_learned(shapes: Path, tmp_path: Path) -> None:
+    coco = json.loads((shapes / "val/labels.json").read_text())
+    (tmp_path / "val").mkdir()
+    (tmp_path / "dataset.json").write_text((shapes / "dataset.json").read_text())
+    coco["annotations"][0]["iscrowd"] = 1
+    (tmp_path / "val/labels.json").write_text(json.dumps(coco))
+    plain, packed = read_labels(shapes, "val"), read_labels(tmp_path, "val")
+    counts = [sum(map(len, one.labels)) for one in (plain, packed)]
+    assert counts[0] - counts[1] == 1
+    assert [sum(map(len, one.crowd_labels)) for one in (plain, packed)] == [0, 1]
+    (region,) = [boxes for boxes in packed.crowd_boxes if len(boxes)]
+    x, y, w, h = coco["annotations"][0]["bbox"]
+    assert region.tolist() == [[x, y, x + w, y + h]]
+
+
 @pytest.mark.parametrize(
     ("split", "line"), [("tset", r"no split 'tset'; it has: test, train, val")]
 )
