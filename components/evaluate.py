@@ -93,6 +93,7 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
             "threshold": done[0].threshold,
             "metrics": {name: _finite(value) for name, value in metrics.items()},
             "per_class": {e.split: list(e.per_class) for e in done},
+            "details": {e.split: e.details for e in done},
             "gate": verdict,
         },
     )

@@ -63,8 +63,17 @@ def _threshold(card: ModelCard) -> list[str]:
     reached = f" ({limit.result:.4f})" if limit.result is not None else ""
     return [
         f"Confidence threshold: {limit.value:.4g}, which makes {limit.metric}{at} greatest"
-        f" on {limit.split}{reached}."
+        f" on {limit.split}{reached}.",
+        *(
+            ["", "Classes with a threshold of their own: " + _own(limit.per_class) + "."]
+            if limit.per_class
+            else []
+        ),
     ]
+
+
+def _own(limits: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in limits.items())
 
 
 def _figures(card: ModelCard) -> list[str]:

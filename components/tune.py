@@ -31,7 +31,9 @@ class TuneResult(StageResult):
     threshold: float
     metric: str
     value: float
-    """The metric at this threshold, on validation."""
+    """The metric at the thresholds, on validation."""
+    per_class: dict[str, float]
+    """Thresholds of the classes that have one of their own."""
 
 
 def tune(config: TuneConfig, run: Run) -> TuneResult:
@@ -50,6 +52,8 @@ def tune(config: TuneConfig, run: Run) -> TuneResult:
     best = found.tune(model.folder, data.folder, options, run)
     run.value("threshold", best.threshold)
     run.value(f"val/{best.metric} at the threshold", best.value)
+    for name, limit in best.per_class.items():
+        run.value(f"threshold/{name}", limit)
     run.log(f"threshold {best.threshold:.4f}: {best.metric} {best.value:.4f} on val")
     threshold = Threshold(
         value=best.threshold,
@@ -57,6 +61,7 @@ def tune(config: TuneConfig, run: Run) -> TuneResult:
         result=best.value,
         iou=getattr(options, "iou", None),
         split="val",
+        per_class=best.per_class,
     )
     package = ModelPackage.load(model.folder).with_threshold(threshold)
     package = record_parent(package, model.id).save(run.folder / "package")
@@ -68,7 +73,11 @@ def tune(config: TuneConfig, run: Run) -> TuneResult:
         metadata=metadata_of(package),
     )
     return TuneResult(
-        model=saved.id, threshold=best.threshold, metric=best.metric, value=best.value
+        model=saved.id,
+        threshold=best.threshold,
+        metric=best.metric,
+        value=best.value,
+        per_class=best.per_class,
     )
 
 

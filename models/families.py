@@ -90,6 +90,8 @@ class Evaluation:
     """Names as `mAP50`; the stage prefixes them with the split."""
     per_class: Sequence[dict[str, Any]]
     """One row a class, the same keys in each."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """Further JSON-able tables, by name."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ class Tuning:
     threshold: float
     metric: str
     value: float
+    """At the thresholds."""
+    per_class: dict[str, float] = field(default_factory=dict)
+    """By class name, for the classes that have a threshold of their own."""
 
 
 Postprocessor = Callable[

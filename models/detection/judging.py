@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.detection.dataset import Labels, read_labels, read_picture
+import numpy as np
+
+from models.detection.dataset import Labels, read_categories, read_labels, read_picture
 from models.detection.detections import Detections
 from models.detection.judging_options import EvaluateOptions, TuneOptions
 from models.detection.metrics.figures import figures
 from models.detection.metrics.matching import Matches, match
 from models.detection.metrics.report import Report, report
-from models.detection.metrics.scores import BestThreshold, best_threshold, threshold_curves
+from models.detection.metrics.scores import (
+    BestThreshold,
+    best_threshold,
+    scores_at,
+    threshold_curves,
+)
 from models.detection.metrics.truth import truths_of
 from models.families import Evaluation, Tuning
 from models.package import ModelPackage
@@ -37,9 +44,8 @@ def tune(package: Path, dataset: Path, options: TuneOptions, reporter: Reporter)
         by_class=options.matching == "class",
         max_detections=options.max_detections,
     )
-    curves = threshold_curves(matches)
     beta = _BETA[options.metric]
-    best = best_threshold(curves, beta, options.grid, options.smallest)
+    best = best_threshold(threshold_curves(matches), beta, options.grid, options.smallest)
     if best is None:
         reporter.log(
             f"warning: no threshold gives a {options.metric} above 0 on val at IoU "
@@ -47,32 +53,79 @@ def tune(package: Path, dataset: Path, options: TuneOptions, reporter: Reporter)
         )
         best = BestThreshold(ModelPackage.load(package).card.threshold.value, 0.0)
     reporter.figure("threshold", options.metric, _tuning_figure(matches, options, best.threshold))
-    reporter.log(
-        f"threshold {best.threshold:.4f} gives {options.metric} {best.value:.4f} on "
-        f"{len(labels)} val pictures at IoU {options.iou:g}"
-    )
-    return Tuning(best.threshold, options.metric, best.value)
+    where = f"on {len(labels)} val pictures at IoU {options.iou:g}"
+    reporter.log(f"threshold {best.threshold:.4f} gives {options.metric} {best.value:.4f} {where}")
+    if not options.per_class:
+        return Tuning(best.threshold, options.metric, best.value)
+    own = _class_thresholds(matches, labels.classes, best.threshold, options, reporter)
+    limits = np.array([own.get(name, best.threshold) for name in labels.classes], np.float32)
+    value = scores_at(matches, limits).measure(beta)
+    value = 0.0 if np.isnan(value) else value
+    reporter.log(f"thresholds by class give {options.metric} {value:.4f} {where}")
+    return Tuning(best.threshold, options.metric, value, own)
+
+
+def _class_thresholds(
+    matches: Matches,
+    classes: Sequence[str],
+    fallback: float,
+    options: TuneOptions,
+    reporter: Reporter,
+) -> dict[str, float]:
+    """Find the best threshold of each class that has enough objects."""
+    own, rows = {}, []
+    for label, name in enumerate(classes):
+        objects = int((matches.objects == label).sum())
+        best = None
+        why = f"the one for all: {objects} objects, {options.per_class_least} are needed"
+        if objects >= options.per_class_least:
+            curves = threshold_curves(matches, label=label)
+            best = best_threshold(curves, _BETA[options.metric], options.grid, options.smallest)
+            why = "its own" if best else "the one for all: the model finds nothing right"
+        if best:
+            own[name] = best.threshold
+        else:
+            reporter.log(f"class {name} takes {why}")
+        limit = best.threshold if best else fallback
+        value = scores_at(matches, limit, label=label).measure(_BETA[options.metric])
+        rows.append([name, objects, limit, None if np.isnan(value) else value, why])
+    columns = ["class", "objects", "threshold", options.metric, "which"]
+    reporter.table("thresholds", "by class", columns, rows)
+    return own
 
 
 def evaluate(
     package: Path, dataset: Path, split: str, options: EvaluateOptions, reporter: Reporter
 ) -> Evaluation:
     """Measure a package on one split with the threshold stored in it."""
-    from models.detection.samples import worst_pictures
+    from models.detection.samples import picture_pairs, worst_pictures
 
     labels = _labels(package, dataset, split)
     card = ModelPackage.load(package).card
-    threshold = card.threshold.value if options.threshold is None else options.threshold
+    threshold, limits = card.threshold.value, np.array(card.class_thresholds, np.float32)
+    if options.threshold is not None:
+        threshold = options.threshold
+        limits = np.full(len(limits), threshold, np.float32)
     detections = predict(package, labels, reporter, options.runtime, options.batch_size)
     truths = truths_of(labels)
-    found = report(truths, detections, labels.classes, threshold, options)
-    values, rows = found.values(), found.per_class()
+    ids = [identity for _, identity in read_categories(dataset)]
+    found = report(truths, detections, labels.classes, limits, options, ids, threshold)
+    rows = found.per_class()
     _show(found, rows, split, reporter)
+    for index, image in picture_pairs(labels, truths, detections, limits, options.samples):
+        series = f"{index:06}: {labels.files[index]}"
+        reporter.image(f"truth | predictions on {split}", series, image, 0)
     for index, (name, image) in enumerate(
-        worst_pictures(labels, truths, detections, threshold, options)
+        worst_pictures(labels, truths, detections, limits, options)
     ):
         reporter.image(f"worst on {split}", f"{index + 1:02}: {name}", image, 0)
-    return Evaluation(split=split, threshold=threshold, values=values, per_class=rows)
+    return Evaluation(
+        split=split,
+        threshold=threshold,
+        values=found.values(),
+        per_class=rows,
+        details=found.details(),
+    )
 
 
 def predict(
@@ -111,19 +164,14 @@ def _chunks(files: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
 def _show(found: Report, rows: list[dict[str, Any]], split: str, reporter: Reporter) -> None:
     for title, series, figure in figures(found):
         reporter.figure(f"{split}: {title}", series, figure)
-    columns = list(rows[0])
-    cells = [[row[column] for column in columns] for row in rows]
-    reporter.table(f"{split}: classes", "figures", columns, cells)
-    over = [
-        [iou, *(getattr(scores, name) for name in ("precision", "recall", "f1", "iou"))]
-        for iou, scores in zip(found.matches.ious, found.by_iou, strict=True)
-    ]
-    reporter.table(
-        f"{split}: figures over IoU",
-        "at the threshold",
-        ["IoU limit", "precision", "recall", "f1", "mean IoU"],
-        over,
-    )
+    for title, series, table in (
+        ("classes", "figures", rows),
+        ("figures over IoU", "at the threshold", found.over_iou()),
+        ("figures by object size", "at the threshold", found.by_size()),
+        ("errors", "by kind", found.error_rows()),
+    ):
+        cells = [list(row.values()) for row in table]
+        reporter.table(f"{split}: {title}", series, list(table[0]), cells)
 
 
 def _tuning_figure(matches: Matches, options: TuneOptions, threshold: float) -> Any:

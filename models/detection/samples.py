@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import lightning
 import numpy as np
+from numpy.typing import NDArray
 
 from models.detection.data.drawing import class_colour, draw_boxes
 from models.detection.dataset import Labels, read_picture
@@ -120,11 +121,30 @@ def beside(image: Image, truth: Truth, found: Detections, classes: Sequence[str]
     return _small(np.concatenate([left, right], axis=1), 2 * _WIDEST)
 
 
+def picture_pairs(
+    labels: Labels,
+    truths: Sequence[Truth],
+    detections: Sequence[Detections],
+    threshold: float | NDArray[np.float32],
+    count: int,
+) -> Iterator[tuple[int, Image]]:
+    """Draw pictures, spread evenly over a split, with the truth left and predictions right.
+
+    Returns:
+        Index in the split and picture.
+    """
+    chosen = np.unique(np.linspace(0, len(labels) - 1, min(count, len(labels))).round())
+    for index in chosen.astype(int).tolist():
+        image = read_picture(labels.folder / labels.files[index])
+        kept = detections[index].above(threshold)
+        yield index, beside(image, truths[index], kept, labels.classes)
+
+
 def worst_pictures(
     labels: Labels,
     truths: Sequence[Truth],
     detections: Sequence[Detections],
-    threshold: float,
+    threshold: float | NDArray[np.float32],
     options: EvaluateOptions,
 ) -> list[tuple[str, Image]]:
     """Draw the pictures with the most false and missed boxes.

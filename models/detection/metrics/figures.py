@@ -26,6 +26,8 @@ def figures(report: Report) -> list[tuple[str, str, Any]]:
         ("F1 over threshold", "by class", f1_by_class(report)),
         ("precision and recall", "by class, IoU 0.5", precision_recall(report)),
         ("confusion", "at the threshold", confusion(report)),
+        ("errors", "cost by kind", errors(report)),
+        ("calibration", "precision over confidence", reliability(report)),
     ]
 
 
@@ -92,7 +94,7 @@ def precision_recall(report: Report) -> Any:
             mode="lines",
             legendgroup=name,
         )
-        scores = scores_at(report.class_matches, report.threshold, label=label)
+        scores = scores_at(report.class_matches, report.thresholds, label=label)
         figure.add_scatter(
             x=[_plain(scores.recall)],
             y=[_plain(scores.precision)],
@@ -131,6 +133,47 @@ def confusion(report: Report) -> Any:
         title=f"at threshold {report.threshold:.3f}, IoU {report.matches.ious[0]:g}",
     )
     return figure
+
+
+def errors(report: Report) -> Any:
+    """What AP would gain without each kind of error, and how often each occurs."""
+    import plotly.graph_objects as go
+
+    rows = report.error_rows()
+    figure = go.Figure(
+        go.Bar(
+            x=[row["error"] for row in rows],
+            y=[row["dAP"] for row in rows],
+            text=[str(row["count"]) for row in rows],
+        )
+    )
+    title = f"AP at IoU {report.matches.ious[0]:g} gained without; numbers are counts"
+    figure.update_layout(title=title, yaxis_title="dAP")
+    return figure
+
+
+def reliability(report: Report) -> Any:
+    """Precision over confidence: on the diagonal a confidence is what it says."""
+    import plotly.graph_objects as go
+
+    rows = report.calibration_rows()
+    figure = go.Figure()
+    figure.add_bar(
+        x=[(row["from"] + row["to"]) / 2 for row in rows],
+        y=[row["precision"] for row in rows],
+        width=[row["to"] - row["from"] for row in rows],
+        text=[str(row["detections"]) for row in rows],
+        name="precision",
+    )
+    figure.add_scatter(
+        x=[row["confidence"] for row in rows],
+        y=[row["confidence"] for row in rows],
+        name="confidence",
+        mode="lines+markers",
+    )
+    error = _plain(report.calibration.error)
+    said = "" if error is None else f", calibration error {error:.3f}"
+    return _axes(figure, "confidence", f"at IoU {report.matches.ious[0]:g}{said}")
 
 
 def _axes(figure: Any, x: str, title: str) -> Any:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.detection.detections import Detections
+from models.detection.metrics.greedy import greedy
 from models.detection.metrics.truth import Truth
 
 
@@ -33,11 +35,21 @@ class Matches:
     ious: tuple[float, ...]
     objects: NDArray[np.int64]
     """Class index of every object of the split, picture after picture."""
+    boxes: NDArray[np.float32]
+    """Shape (N, 4), xyxy, pixels of the detection's picture."""
+    ignored: NDArray[np.bool_]
+    """Shape (ious, N): neither right nor false, for they found no object but lie in a crowd."""
 
     def correct(self, iou: int = 0) -> NDArray[np.bool_]:
         """Say which detections are right at the IoU of this index."""
         right: NDArray[np.bool_] = self.found[iou] >= 0
         return right
+
+    def above(self, threshold: float | NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Say which detections are at least as sure as the threshold, or as their class's."""
+        limits = np.asarray(threshold, np.float32)
+        kept: NDArray[np.bool_] = self.scores >= (limits[self.classes] if limits.ndim else limits)
+        return kept
 
 
 def box_iou(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -50,9 +62,7 @@ def box_iou(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.
     Returns:
         (N, M), between 0 and 1.
     """
-    left_top = np.maximum(one[:, None, :2], other[None, :, :2])
-    right_bottom = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    inter = np.prod(np.clip(right_bottom - left_top, 0.0, None), axis=2)
+    inter = _intersection(one, other)
     areas = [
         np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0.0, None), axis=1) for boxes in (one, other)
     ]
@@ -73,7 +83,7 @@ def match(
     """Match a split.
 
     In each picture, from the surest detection on, each one takes the object it overlaps most among
-    those not yet taken, if their IoU is at least the limit.
+    those not yet taken, if their IoU is at least the limit; of equal ones the first listed.
 
     Args:
         truths: one for each picture.
@@ -82,55 +92,76 @@ def match(
         by_class: a detection can only take an object of its own class.
         max_detections: detections that count in a picture, the surest first.
     """
-    scores, classes, pictures, found, overlap = [], [], [], [], []
-    first = 0
-    for index, (truth, seen) in enumerate(zip(truths, detections, strict=True)):
-        order = np.argsort(-seen.scores, kind="stable")[:max_detections]
-        pairs = box_iou(seen.boxes[order], truth.boxes)
-        if by_class:
-            pairs = np.where(seen.classes[order][:, None] == truth.classes[None, :], pairs, 0.0)
-        took, how = _greedy(pairs, ious)
-        scores.append(seen.scores[order])
-        classes.append(seen.classes[order])
-        pictures.append(np.full(len(order), index))
-        found.append(np.where(took >= 0, took + first, -1))
-        overlap.append(how)
-        first += len(truth)
-    flat = np.concatenate(scores) if scores else np.zeros(0, np.float32)
-    surest = np.argsort(-flat, kind="stable")
+    count = np.array([len(one) for one in detections], np.int64)
+    pictures = np.repeat(np.arange(len(truths)), count)
+    scores = _joined([one.scores for one in detections], np.zeros(0, np.float32))
+    order = np.lexsort((-scores, pictures))
+    if max_detections is not None:
+        rank = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
+        order = order[rank < max_detections]
+        count = np.minimum(count, max_detections)
+    scores, pictures = scores[order], pictures[order]
+    classes = _joined([one.classes for one in detections], np.zeros(0, np.int64))[order]
+    boxes = _joined([one.boxes for one in detections], np.zeros((0, 4), np.float32))[order]
+    objects = _joined([one.classes for one in truths], np.zeros(0, np.int64))
+    places = _joined([one.boxes for one in truths], np.zeros((0, 4), np.float32))
+    sizes = np.array([len(one) for one in truths], np.int64)
+    names = 1 + max(classes.max(initial=0), objects.max(initial=0)) if by_class else 0
+    found, overlap = greedy(
+        (boxes, pictures * names + classes if by_class else pictures),
+        (places, _groups(sizes, names) + objects if by_class else _groups(sizes, 1)),
+        (count, sizes),
+        ious,
+    )
+    ignored = (found < 0) & _in_crowds(truths, (boxes, classes), count, ious, by_class)
+    surest = np.argsort(-scores, kind="stable")
     return Matches(
-        scores=flat[surest],
-        classes=_joined(classes, np.int64)[surest],
-        pictures=_joined(pictures, np.int64)[surest],
-        found=np.concatenate(found, axis=1)[:, surest],
-        overlap=np.concatenate(overlap, axis=1)[:, surest],
+        scores=scores[surest],
+        classes=classes[surest],
+        pictures=pictures[surest],
+        found=found[:, surest],
+        overlap=overlap[:, surest],
         ious=tuple(ious),
-        objects=_joined([truth.classes for truth in truths], np.int64),
+        objects=objects,
+        boxes=boxes[surest],
+        ignored=ignored[:, surest],
     )
 
 
-def _greedy(
-    pairs: NDArray[np.float32], ious: Sequence[float]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    detections, objects = pairs.shape
-    took = np.full((len(ious), detections), -1, np.int64)
-    how = np.zeros((len(ious), detections), np.float32)
-    if not objects:
-        return took, how
-    limits = np.maximum(np.asarray(ious, np.float32), np.float32(1e-9))  # no overlap is no match
-    rows = np.arange(len(ious))
-    free = np.ones((len(ious), objects), bool)
-    # A detection that overlaps nothing enough for the lowest limit is false at all of them.
-    for detection in np.flatnonzero(pairs.max(axis=1) >= limits.min()):
-        open_pairs = np.where(free, pairs[detection], -1.0)
-        best = open_pairs.argmax(axis=1)
-        value = open_pairs[rows, best]
-        hit = value >= limits
-        took[hit, detection] = best[hit]
-        how[hit, detection] = value[hit]
-        free[rows[hit], best[hit]] = False
-    return took, how
+def _groups(sizes: NDArray[np.int64], step: int) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(sizes)) * step, sizes)
 
 
-def _joined(parts: Sequence[NDArray[np.int64]], kind: type[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate(parts).astype(kind) if parts else np.zeros(0, kind)
+def _in_crowds(
+    truths: Sequence[Truth],
+    detections: tuple[NDArray[np.float32], NDArray[np.int64]],
+    counts: NDArray[np.int64],
+    ious: Sequence[float],
+    by_class: bool,
+) -> NDArray[np.bool_]:
+    """Say which detections lie in a crowd: as COCO does, by the share of the detection in it."""
+    boxes, classes = detections
+    inside = np.zeros((len(ious), len(boxes)), bool)
+    limits = np.asarray(ious, np.float32)[:, None]
+    first = np.cumsum(counts) - counts
+    for picture, truth in enumerate(truths):
+        if not len(truth.crowd_boxes) or not counts[picture]:
+            continue
+        here = slice(first[picture], first[picture] + counts[picture])
+        share = _intersection(boxes[here], truth.crowd_boxes)
+        share /= np.maximum(np.prod(boxes[here, 2:] - boxes[here, :2], axis=1), 1e-9)[:, None]
+        if by_class:
+            share[classes[here][:, None] != truth.crowd_classes[None, :]] = 0.0
+        inside[:, here] = share.max(axis=1) >= limits
+    return inside
+
+
+def _intersection(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    left_top = np.maximum(one[:, None, :2], other[None, :, :2])
+    right_bottom = np.minimum(one[:, None, 2:], other[None, :, 2:])
+    area: NDArray[np.float32] = np.prod(np.clip(right_bottom - left_top, 0.0, None), axis=2)
+    return area
+
+
+def _joined(parts: Sequence[NDArray[Any]], nothing: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate(parts).astype(nothing.dtype, copy=False) if parts else nothing

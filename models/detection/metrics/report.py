@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from models.detection.detections import Detections
 from models.detection.judging_options import EvaluateOptions
-from models.detection.metrics.coco import CocoFigures, coco_figures
+from models.detection.metrics.calibration import Calibration, calibration
+from models.detection.metrics.coco import SIZES, CocoFigures, coco_figures
 from models.detection.metrics.confusion import confusion_matrix
+from models.detection.metrics.errors import ErrorBreakdown, error_breakdown
 from models.detection.metrics.matching import Matches, match
 from models.detection.metrics.scores import Scores, scores_at
 from models.detection.metrics.truth import Truth
+
+_SMALL, _MEDIUM = 32.0**2, 96.0**2
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,12 @@ class Report:
 
     classes: tuple[str, ...]
     threshold: float
+    """Of the classes that have none of their own."""
+    thresholds: NDArray[np.float32]
+    """Shape (classes,)."""
     coco: CocoFigures
+    coco_any: CocoFigures | None
+    """With all classes taken for one; only where the options match regardless of class."""
     matches: Matches
     """With all detections; the threshold cuts nothing here."""
     class_matches: Matches
@@ -33,15 +42,26 @@ class Report:
     by_iou: tuple[Scores, ...]
     """At the threshold, for each IoU of the options."""
     confusion: NDArray[np.int64]
+    errors: ErrorBreakdown
+    calibration: Calibration
+    """Of all detections."""
+    calibration_kept: Calibration
+    """Of those that the threshold keeps: what users see."""
+    areas: NDArray[np.float64]
+    """Shape (objects,), pixels, in the order of `matches.objects`."""
 
     def values(self) -> dict[str, float]:
         """Give the single figures; one with nothing to measure it on is left out.
 
-        Besides COCO's: precision, recall, f1 and iou at the threshold and the first IoU of the
-        options, their means over all of its IoUs as `f1_mean` and so on, and `threshold`.
+        Besides COCO's: precision, recall, f1 and iou (a missed object counts 0) at the threshold
+        and the first IoU of the options, their means over all of its IoUs as `f1_mean` and so on,
+        `threshold`, the cost of each kind of error as `dAP_class` and so on, and the calibration
+        error of all detections (`ECE`) and of those that the threshold keeps (`ECE_kept`).
         """
         first = self.by_iou[0]
         found = dict(self.coco.values)
+        if self.coco_any is not None:
+            found |= {f"{name}_any": self.coco_any.values[name] for name in ("mAP", "mAP50")}
         found |= {
             "precision": first.precision,
             "recall": first.recall,
@@ -50,36 +70,113 @@ class Report:
             "precision_mean": _mean([scores.precision for scores in self.by_iou]),
             "recall_mean": _mean([scores.recall for scores in self.by_iou]),
             "f1_mean": _mean([scores.f1 for scores in self.by_iou]),
+            "iou_mean": _mean([scores.iou for scores in self.by_iou]),
             "threshold": self.threshold,
         }
+        found |= {f"dAP_{kind}": cost for kind, cost in self.errors.costs.items()}
+        found |= {"ECE": self.calibration.error, "ECE_kept": self.calibration_kept.error}
         return {name: value for name, value in found.items() if not math.isnan(value)}
 
     def per_class(self) -> list[dict[str, Any]]:
         """Give one row for each class; None where there is nothing to measure on."""
         rows = []
         for label, name in enumerate(self.classes):
-            scores = scores_at(self.class_matches, self.threshold, label=label)
+            limit = float(self.thresholds[label])
+            scores = scores_at(self.class_matches, limit, label=label)
+            sizes = zip(SIZES, self.coco.ap_by_size[:, label], strict=True)
             rows.append(
                 {
                     "class": name,
                     "objects": int((self.class_matches.objects == label).sum()),
                     "detections": scores.correct + scores.false,
+                    "threshold": round(limit, 6),
                     "precision": _known(scores.precision),
                     "recall": _known(scores.recall),
                     "f1": _known(scores.f1),
+                    "iou": _known(scores.iou),
                     "AP50": _known(float(self.coco.ap50[label])),
                     "AP": _known(float(self.coco.ap[label])),
+                    **{f"AP_{size}": _known(float(value)) for size, value in sizes},
                 }
             )
         return rows
+
+    def over_iou(self) -> list[dict[str, Any]]:
+        """Give one row for each IoU of the options, at the threshold."""
+        names = ("precision", "recall", "f1", "iou")
+        return [
+            {"IoU": iou, **{name: _known(getattr(scores, name)) for name in names}}
+            for iou, scores in zip(self.matches.ious, self.by_iou, strict=True)
+        ]
+
+    def by_size(self) -> list[dict[str, Any]]:
+        """Give one row for small, medium and large objects: COCO's bounds, 32² and 96² pixels."""
+        right = self.matches.above(self.thresholds) & self.matches.correct()
+        overlap = np.zeros(len(self.matches.objects))
+        overlap[self.matches.found[0][right]] = self.matches.overlap[0][right]
+        place = np.digitize(self.areas, [_SMALL, _MEDIUM])
+        rows = []
+        for index, size in enumerate(SIZES):
+            here = overlap[place == index]
+            rows.append(
+                {
+                    "size": size,
+                    "objects": len(here),
+                    "recall": _known(_mean((here > 0).tolist())),
+                    "iou": _known(_mean(here.tolist())),
+                    "mAP": _known(self.coco.values[f"mAP_{size}"]),
+                    "AR": _known(self.coco.values[f"AR_{size}"]),
+                }
+            )
+        return rows
+
+    def error_rows(self) -> list[dict[str, Any]]:
+        """Give one row for each kind of error, and one for all false ones and all misses."""
+        errors = self.errors
+        false = sum(count for kind, count in errors.counts.items() if kind != "missed")
+        misses = len(errors.matches.objects) - int(errors.matches.correct().sum())
+        counts = {**errors.counts, "false": false, "misses": misses}
+        return [
+            {"error": kind, "count": counts[kind], "dAP": _known(cost)}
+            for kind, cost in errors.costs.items()
+        ]
+
+    def calibration_rows(self) -> list[dict[str, Any]]:
+        """Give one row for each bin of confidence."""
+        found = self.calibration
+        return [
+            {
+                "from": float(found.edges[place]),
+                "to": float(found.edges[place + 1]),
+                "detections": int(count),
+                "confidence": _known(float(found.confidence[place])),
+                "precision": _known(float(found.precision[place])),
+            }
+            for place, count in enumerate(found.counts)
+        ]
+
+    def details(self) -> dict[str, Any]:
+        """Give all tables as JSON-able values."""
+        return {
+            "over_iou": self.over_iou(),
+            "by_size": self.by_size(),
+            "errors": self.error_rows(),
+            "calibration": self.calibration_rows(),
+            "confusion": {
+                "classes": [*self.classes, "background"],
+                "counts": self.confusion.tolist(),
+            },
+        }
 
 
 def report(
     truths: Sequence[Truth],
     detections: Sequence[Detections],
     classes: Sequence[str],
-    threshold: float,
+    threshold: float | Sequence[float] | NDArray[np.float32],
     options: EvaluateOptions,
+    category_ids: Sequence[int] | None = None,
+    fallback: float | None = None,
 ) -> Report:
     """Measure a split.
 
@@ -87,23 +184,51 @@ def report(
         truths: one for each picture.
         detections: one for each picture, in the same order, cut by no threshold.
         classes: names by class index.
-        threshold: the model's.
+        threshold: the model's; one for all, or one for each class.
         options: IoUs, smallest confidence, matching.
+        category_ids: by class index; see `coco_figures`.
+        fallback: the threshold of classes without one of their own, if there is one by class.
     """
-    counted = [one.above(options.floor).best(options.max_detections) for one in detections]
+    limits = np.broadcast_to(np.asarray(threshold, np.float32), (len(classes),))
+    sure = [one.above(options.floor) for one in detections]
+    counted = [one.best(options.max_detections) for one in sure]
     by_class = options.matching == "class"
     matches = match(truths, counted, options.ious, by_class)
     strict = matches if by_class else match(truths, counted, options.ious)
+    most = options.max_detections
+    boxes = np.concatenate([truth.boxes for truth in truths] or [np.zeros((0, 4), np.float32)])
+    single = float(limits[0]) if len(set(limits.tolist())) == 1 else float(limits.mean())
     return Report(
         classes=tuple(classes),
-        threshold=threshold,
-        coco=coco_figures(truths, counted, len(classes), options.max_detections),
+        threshold=single if fallback is None else fallback,
+        thresholds=limits,
+        coco=coco_figures(truths, sure, len(classes), most, category_ids),
+        coco_any=None if by_class else coco_figures(*_one_class(truths, sure), 1, most),
         matches=matches,
         class_matches=strict,
-        by_iou=tuple(
-            scores_at(matches, threshold, iou=index) for index in range(len(options.ious))
-        ),
-        confusion=confusion_matrix(truths, counted, len(classes), threshold, options.ious[0]),
+        by_iou=tuple(scores_at(matches, limits, iou=index) for index in range(len(options.ious))),
+        confusion=confusion_matrix(truths, counted, len(classes), limits, options.ious[0]),
+        errors=error_breakdown(truths, counted, len(classes), options.ious[0]),
+        calibration=calibration(matches, options.calibration_bins),
+        calibration_kept=calibration(matches, options.calibration_bins, limits),
+        areas=np.prod((boxes[:, 2:] - boxes[:, :2]).astype(float), axis=1),
+    )
+
+
+def _one_class(
+    truths: Sequence[Truth], detections: Sequence[Detections]
+) -> tuple[list[Truth], list[Detections]]:
+    return (
+        [
+            Truth(
+                one.boxes,
+                np.zeros_like(one.classes),
+                one.crowd_boxes,
+                np.zeros_like(one.crowd_classes),
+            )
+            for one in truths
+        ],
+        [Detections(one.boxes, one.scores, np.zeros_like(one.classes)) for one in detections],
     )
 
 

@@ -37,22 +37,33 @@ class Scores:
         """Harmonic mean of precision and recall; nan with no object and no detection."""
         return _share(2 * self.correct, 2 * self.correct + self.false + self.missed)
 
+    def measure(self, beta: float) -> float:
+        """F-measure that holds recall for `beta` times as important as precision; nan as `f1`."""
+        weight = beta * beta
+        hits = (1 + weight) * self.correct
+        return _share(hits, hits + weight * self.missed + self.false)
+
     @property
     def iou(self) -> float:
         """Mean IoU of the objects with what found them, a missed one counting 0; nan with none."""
         return _share(self.overlap, self.correct + self.missed)
 
 
-def scores_at(matches: Matches, threshold: float, iou: int = 0, label: int | None = None) -> Scores:
+def scores_at(
+    matches: Matches,
+    threshold: float | NDArray[np.float32],
+    iou: int = 0,
+    label: int | None = None,
+) -> Scores:
     """Count at a threshold.
 
     Args:
         matches: of detections that no higher threshold has cut.
-        threshold: detections of at least this confidence count.
+        threshold: detections of at least this confidence count; one for all, or one by class.
         iou: index of the IoU limit.
         label: count only detections and objects of this class.
     """
-    kept = matches.scores >= np.float32(threshold)
+    kept = matches.above(threshold) & ~matches.ignored[iou]
     objects = len(matches.objects)
     if label is not None:
         kept &= matches.classes == label
@@ -94,11 +105,11 @@ def threshold_curves(matches: Matches, iou: int = 0, label: int | None = None) -
         iou: index of the IoU limit.
         label: only this class.
     """
-    scores, right, objects = matches.scores, matches.correct(iou), len(matches.objects)
+    chosen, objects = ~matches.ignored[iou], len(matches.objects)
     if label is not None:
-        chosen = matches.classes == label
-        scores, right = scores[chosen], right[chosen]
+        chosen &= matches.classes == label
         objects = int((matches.objects == label).sum())
+    scores, right = matches.scores[chosen], matches.correct(iou)[chosen]
     # Detections of one score pass a threshold together: take the last of each run.
     last = (
         np.flatnonzero(np.append(np.diff(scores) != 0, True)) if len(scores) else np.zeros(0, int)

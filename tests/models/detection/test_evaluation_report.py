@@ -51,11 +51,16 @@ def test_one_row_a_class_with_none_where_nothing_is() -> None:
         "class": "one",
         "objects": 1,
         "detections": 1,
+        "threshold": 0.5,
         "precision": 1.0,
         "recall": 1.0,
         "f1": 1.0,
+        "iou": 1.0,
         "AP50": pytest.approx(1.0),
         "AP": 1.0,
+        "AP_small": pytest.approx(1.0),
+        "AP_medium": None,
+        "AP_large": None,
     }
     assert {rows[2][name] for name in ("precision", "recall", "f1", "AP50", "AP")} == {None}
     json.dumps(rows, allow_nan=False)
@@ -68,6 +73,7 @@ def test_one_row_a_class_with_none_where_nothing_is() -> None:
         ({}, {"max_detections": 1}, "recall", 1.0, 0.5),
         ({"ious": (0.5,)}, {"ious": (0.95,)}, "recall", 1.0, 0.0),
         ({"matching": "class"}, {"matching": "any"}, "recall", 0.5, 1.0),
+        ({"calibration_bins": 2}, {"calibration_bins": 10}, "ECE", 0.05 / 3, 1.05 / 3),
     ],
 )
 def test_each_option_has_an_effect(
@@ -76,6 +82,8 @@ def test_each_option_has_an_effect(
     seen = FOUND
     if "ious" in changed:
         seen = [found([0.9, 0.6], [0, 1], shift=1.0), found([0.3], [1])]
+    if "calibration_bins" in changed:
+        seen = [found([0.9, 0.6], [0, 1]), found([0.55], [1])]
     if "matching" in changed:
         seen = [found([0.9, 0.6], [0, 0]), found([0.3], [1])]
     assert judge(seen=seen, **option).values()[name] == pytest.approx(before)
@@ -86,6 +94,50 @@ def test_classes_are_judged_by_class_even_where_the_whole_is_not() -> None:
     mixed = [found([0.9, 0.6], [0, 0]), Detections.none()]
     rows = judge(seen=mixed, matching="any").per_class()
     assert (rows[0]["precision"], rows[1]["recall"]) == (0.5, 0.0)
+
+
+def test_regardless_of_class_maps_are_given_with_all_classes_taken_for_one() -> None:
+    mixed = [found([0.9, 0.6], [1, 0]), Detections.none()]
+    assert "mAP_any" not in judge(seen=mixed).values()
+    values = judge(seen=mixed, matching="any").values()
+    assert (values["mAP"], values["mAP_any"]) == (0.0, pytest.approx(1.0))
+    assert values["mAP50_any"] == pytest.approx(1.0)
+
+
+def test_each_class_may_have_a_threshold_of_its_own() -> None:
+    made = report(TRUTHS, FOUND, CLASSES, [0.95, 0.5, 0.5], EvaluateOptions(), fallback=0.5)
+    assert made.threshold == 0.5
+    assert [row["recall"] for row in made.per_class()] == [0.0, 1.0, None]
+    assert [row["threshold"] for row in made.per_class()] == pytest.approx([0.95, 0.5, 0.5])
+    assert made.values()["recall"] == 0.5
+    assert made.confusion.tolist() == [
+        [0, 0, 0, 1], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]
+    ]  # fmt: skip
+
+
+def test_figures_by_size_of_the_object() -> None:
+    boxes = np.array([[0, 0, 31, 33], [0, 0, 32, 32], [0, 0, 96, 96], [0, 0, 300, 50]], np.float32)
+    truth = Truth(boxes, np.zeros(4, np.int64))
+    half = Detections(
+        np.array([[0, 0, 31, 33], [0, 0, 96, 48]], np.float32),
+        np.array([0.9, 0.8], np.float32),
+        np.zeros(2, np.int64),
+    )
+    rows = judge([truth], [half]).by_size()
+    assert [row["objects"] for row in rows] == [1, 1, 2]
+    assert [row["recall"] for row in rows] == [1.0, 0.0, 0.5]
+    # A missed object counts 0.
+    assert [row["iou"] for row in rows] == pytest.approx([1.0, 0.0, 0.25])
+
+
+def test_everything_can_be_written_down() -> None:
+    made = judge()
+    details = made.details()
+    json.dumps(details, allow_nan=False)
+    assert set(details) == {"over_iou", "by_size", "errors", "calibration", "confusion"}
+    assert len(details["over_iou"]) == 10 and len(details["calibration"]) == 10
+    assert {row["error"]: row["count"] for row in details["errors"]}["background"] == 1
+    assert {"dAP_class", "dAP_missed", "ECE", "ECE_kept", "iou_mean"} <= set(made.values())
 
 
 @pytest.mark.parametrize(
@@ -100,7 +152,7 @@ def test_classes_are_judged_by_class_even_where_the_whole_is_not() -> None:
 def test_every_plot_draws_whatever_there_is(truths: list[Truth], seen: list[Detections]) -> None:
     made = judge(truths, seen)
     drawn = figures(made)
-    assert len({(title, series) for title, series, _ in drawn}) == len(drawn) == 5
+    assert len({(title, series) for title, series, _ in drawn}) == len(drawn) == 7
     for _, _, figure in drawn:
         # What goes to ClearML is JSON, where nan has no place.
         json.dumps(json.loads(figure.to_json()), allow_nan=False)

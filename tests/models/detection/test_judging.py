@@ -15,7 +15,7 @@ from models.detection.detections import Detections
 from models.detection.judging_options import EvaluateOptions, TuneOptions
 from models.detection.options import TrainOptions
 from models.families import Checkpoints, family
-from models.package import ModelPackage
+from models.package import ModelPackage, Threshold
 from tests.models.detection.conftest import TINY, Notes
 
 DETECTION = family("detection")
@@ -135,6 +135,61 @@ def test_options_of_tuning_change_the_value(
     assert other.value != base.value
 
 
+def two_classes(shapes: Path, split: str) -> list[Detections]:
+    """Squares at 0.6 with false squares at 0.5; discs at 0.3 with false discs at 0.1."""
+    labels = read_labels(shapes, split)
+    found = []
+    for boxes, classes in zip(labels.boxes, labels.labels, strict=True):
+        scores = np.concatenate([np.where(classes == 0, 0.6, 0.3), [0.5, 0.1]])
+        wrong = np.array([[0, 0, 3, 3], [0, 0, 3, 3]], np.float32)
+        order = np.argsort(-scores, kind="stable")
+        found.append(
+            Detections(
+                np.concatenate([boxes, wrong])[order],
+                scores[order].astype(np.float32),
+                np.concatenate([classes, [0, 1]])[order],
+            )
+        )
+    return found
+
+
+def test_each_class_gets_its_threshold_where_it_has_enough_objects(
+    shapes: Path, package: Path, scripted: dict[str, Any], notes: Notes
+) -> None:
+    scripted["val"] = two_classes(shapes, "val")
+    plain = DETECTION.tune(package, shapes, TuneOptions(), Notes())
+    options = TuneOptions(per_class=True, per_class_least=2)
+    tuning = DETECTION.tune(package, shapes, options, notes)
+    assert plain.per_class == {} and plain.threshold == tuning.threshold
+    assert tuning.per_class == pytest.approx({"square": 0.55, "disc": 0.2})
+    assert tuning.value == 1.0 > plain.value
+    assert notes.tables == [("thresholds", "by class")]
+    discs = sum(int((one == 1).sum()) for one in read_labels(shapes, "val").labels)
+    squares = sum(int((one == 0).sum()) for one in read_labels(shapes, "val").labels)
+    assert discs != squares
+    some = TuneOptions(per_class=True, per_class_least=max(discs, squares))
+    few = DETECTION.tune(package, shapes, some, notes)
+    assert list(few.per_class) == ["disc" if discs > squares else "square"]
+    assert any("takes the one for all" in line for line in notes.lines)
+    with pytest.raises(ValueError, match="per_class needs matching=class"):
+        TuneOptions(per_class=True, matching="any")
+
+
+def test_thresholds_by_class_are_used_in_evaluation_and_can_be_overridden(
+    shapes: Path, package: Path, scripted: dict[str, Any], notes: Notes
+) -> None:
+    scripted["test"] = two_classes(shapes, "test")
+    chosen = Threshold(value=0.7, per_class={"disc": 0.2})
+    ModelPackage.load(package).with_threshold(chosen).save(package)
+    result = DETECTION.evaluate(package, shapes, "test", EvaluateOptions(), notes)
+    assert result.threshold == 0.7
+    rows = {row["class"]: row for row in result.per_class}
+    assert (rows["square"]["recall"], rows["disc"]["f1"]) == (0.0, 1.0)
+    forced = DETECTION.evaluate(package, shapes, "test", EvaluateOptions(threshold=0.55), notes)
+    assert {row["threshold"] for row in forced.per_class} == {0.55}
+    assert {row["class"]: row["recall"] for row in forced.per_class} == {"square": 1, "disc": 0}
+
+
 def test_a_model_that_finds_nothing_keeps_its_threshold_with_a_warning(
     shapes: Path, package: Path, scripted: dict[str, Any], notes: Notes
 ) -> None:
@@ -167,17 +222,27 @@ def test_evaluation_shows_tables_plots_and_the_worst_pictures(
     shapes: Path, package: Path, scripted: dict[str, Any], notes: Notes
 ) -> None:
     scripted["test"] = almost_right(shapes, "test")
-    options = EvaluateOptions(threshold=0.2, worst=3, runtime="onnxruntime", batch_size=5)
+    options = EvaluateOptions(
+        threshold=0.2, worst=3, samples=2, runtime="onnxruntime", batch_size=5
+    )
     result = DETECTION.evaluate(package, shapes, "test", options, notes)
     assert scripted["asked"] == {"runtime": "onnxruntime", "batch_size": 5}
     assert result.threshold == 0.2
     assert [row["class"] for row in result.per_class] == ["square", "disc"]
-    assert len(notes.figures) == 5 and len(notes.tables) == 2
+    assert len(notes.figures) == 7 and len(notes.tables) == 4
     assert all(title.startswith("test: ") for title, _ in notes.figures + notes.tables)
-    assert len(notes.images) == len({series for _, series, _ in notes.images}) == 3
+    assert len(notes.images) == len({series for _, series, _ in notes.images}) == 3 + 2
+    shown = [title for title, _, _ in notes.images]
+    assert shown == ["truth | predictions on test"] * 2 + ["worst on test"] * 3
+    # A second time draws over the first: the same names and steps.
+    again = Notes()
+    DETECTION.evaluate(package, shapes, "test", options, again)
+    assert (again.images, again.figures, again.tables) == (
+        notes.images, notes.figures, notes.tables
+    )  # fmt: skip
     clean = Notes()
     scripted["test"] = [one.above(0.5).above(0.0) for one in almost_right(shapes, "test")]
-    DETECTION.evaluate(package, shapes, "test", EvaluateOptions(threshold=0.5), clean)
+    DETECTION.evaluate(package, shapes, "test", EvaluateOptions(threshold=0.5, samples=0), clean)
     assert len(clean.images) == 1  # the one with the false box at 0.8
 
 

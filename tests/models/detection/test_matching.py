@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from models.detection.detections import Detections
 from models.detection.metrics.confusion import confusion_matrix
 from models.detection.metrics.matching import box_iou, match
+from models.detection.metrics.scores import scores_at, threshold_curves
 from models.detection.metrics.truth import Truth
 
 
@@ -111,3 +112,67 @@ def test_confusion_prefers_the_right_class_to_the_surer_box() -> None:
         [truth([A], [1])], [seen([A, NEAR], [0.9, 0.8], [0, 1])], classes=2, threshold=0.5, iou=0.5
     )
     assert matrix.tolist() == [[0, 0, 0], [0, 1, 0], [1, 0, 0]]
+
+
+def one_by_one(
+    truths: list[Truth], found: list[Detections], iou: float, by_class: bool
+) -> list[tuple[int, float]]:
+    """Match as the words say, one detection after the other; object and IoU, the surest first."""
+    rows = []
+    first = 0
+    for one, here in zip(truths, found, strict=True):
+        free = set(range(len(one)))
+        for index in np.argsort(-here.scores, kind="stable"):
+            best, value = -1, np.float32(0.0)
+            for place in sorted(free):
+                if by_class and one.classes[place] != here.classes[index]:
+                    continue
+                overlap = box_iou(here.boxes[index : index + 1], one.boxes[place : place + 1])
+                if overlap.item() > value and overlap.item() >= np.float32(iou):
+                    best, value = place, overlap.item()
+            free.discard(best)
+            rows.append((here.scores[index], first + best if best >= 0 else -1, float(value)))
+        first += len(one)
+    order = np.argsort([-score for score, _, _ in rows], kind="stable")
+    return [rows[index][1:] for index in order]
+
+
+@pytest.mark.parametrize("by_class", [True, False])
+@pytest.mark.parametrize("pairs", [1, 50, 2_000_000])
+def test_all_at_once_gives_what_one_by_one_gives(
+    by_class: bool, pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.detection.metrics.greedy._PAIRS", pairs)
+    rng = np.random.default_rng(pairs)
+    truths, found = [], []
+    for _ in range(25):
+        count, more = rng.integers(0, 6), rng.integers(0, 12)
+        corner = rng.integers(0, 12, (count + more, 2))
+        size = rng.integers(0, 9, (count + more, 2))  # small whole numbers: many equal IoUs
+        boxes = np.concatenate([corner, corner + size], axis=1)
+        labels = rng.integers(0, 2, count + more)
+        scores = np.round(rng.random(more), 1)
+        truths.append(truth(boxes[:count], labels[:count]))
+        found.append(seen(boxes[count:], scores, labels[count:]))
+    ious = (0.1, 0.5, 0.75)
+    made = match(truths, found, ious, by_class)
+    for index, iou in enumerate(ious):
+        expected = one_by_one(truths, found, iou, by_class)
+        assert made.found[index].tolist() == [place for place, _ in expected]
+        assert made.overlap[index].tolist() == pytest.approx([value for _, value in expected])
+    assert (made.found[0] >= 0).sum() > 10
+
+
+@pytest.mark.parametrize(("by_class", "ignored"), [(True, [True, False]), (False, [True, True])])
+def test_what_lies_in_a_crowd_is_neither_right_nor_false(
+    by_class: bool, ignored: list[bool]
+) -> None:
+    crowd = Truth(
+        np.array([A], np.float32), np.array([0]), np.array([FAR], np.float32), np.array([1])
+    )
+    found = seen([[50, 50, 55, 55], [51, 51, 59, 59], A], [0.9, 0.8, 0.7], [1, 0, 0])
+    made = match([crowd], [found], [0.5], by_class)
+    assert made.ignored[0].tolist() == [*ignored, False]
+    counted = scores_at(made, 0.0)
+    assert (counted.correct, counted.false, counted.missed) == (1, ignored.count(False), 0)
+    assert len(threshold_curves(made).thresholds) == 1 + ignored.count(False)

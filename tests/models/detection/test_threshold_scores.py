@@ -27,6 +27,8 @@ def matches(
         overlap=np.where(right, 0.8, 0.0).astype(np.float32)[None],
         ious=(0.5,),
         objects=np.zeros(objects, np.int64),
+        boxes=np.zeros((len(scores), 4), np.float32),
+        ignored=np.zeros((1, len(scores)), bool),
     )
 
 
