@@ -21,6 +21,7 @@ from models.detection.metrics.scores import (
     threshold_curves,
 )
 from models.detection.metrics.truth import truths_of
+from models.detection.pictures import picture_pairs, worst_pictures
 from models.families import Evaluation, Tuning
 from models.package import ModelPackage
 from models.reporting import Reporter
@@ -35,7 +36,7 @@ def tune(package: Path, dataset: Path, options: TuneOptions, reporter: Reporter)
     A model that finds nothing right keeps its threshold, with a value of 0 and a warning: to
     refuse it is the gate's part.
     """
-    labels = _labels(package, dataset, "val")
+    labels = labels_for(package, dataset, "val")
     detections = predict(package, labels, reporter, "torch", _BATCH)
     matches = match(
         truths_of(labels),
@@ -98,9 +99,7 @@ def evaluate(
     package: Path, dataset: Path, split: str, options: EvaluateOptions, reporter: Reporter
 ) -> Evaluation:
     """Measure a package on one split with the threshold stored in it."""
-    from models.detection.samples import picture_pairs, worst_pictures
-
-    labels = _labels(package, dataset, split)
+    labels = labels_for(package, dataset, split)
     card = ModelPackage.load(package).card
     threshold, limits = card.threshold.value, np.array(card.class_thresholds, np.float32)
     if options.threshold is not None:
@@ -129,21 +128,31 @@ def evaluate(
 
 
 def predict(
-    package: Path, labels: Labels, reporter: Reporter, runtime: str, batch_size: int
+    package: Path,
+    labels: Labels,
+    reporter: Reporter,
+    runtime: str,
+    batch_size: int,
+    floor: float = 0.0,
 ) -> list[Detections]:
-    """Run a package over a split, uncut."""
+    """Run a package over a split, cut at `floor` only."""
     from models.runtimes import load_predictor
 
     predictor = load_predictor(package, runtime=runtime, batch_size=batch_size)
     detections: list[Detections] = []
     for files in _chunks(labels.files, batch_size):
         images = [read_picture(labels.folder / file) for file in files]
-        detections += predictor(images, threshold=0.0)
+        detections += predictor(images, threshold=floor)
         reporter.progress("predicting", len(detections), len(labels))
     return detections
 
 
-def _labels(package: Path, dataset: Path, split: str) -> Labels:
+def labels_for(package: Path, dataset: Path, split: str) -> Labels:
+    """Read a split for a package.
+
+    Raises:
+        ValueError: other classes than the model's, or no pictures.
+    """
     labels = read_labels(dataset, split)
     names = ModelPackage.load(package).card.class_names
     if names != labels.classes:
@@ -156,7 +165,7 @@ def _labels(package: Path, dataset: Path, split: str) -> Labels:
     return labels
 
 
-def _chunks(files: tuple[str, ...], size: int) -> Iterator[tuple[str, ...]]:
+def _chunks(files: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for first in range(0, len(files), size):
         yield files[first : first + size]
 
