@@ -14,10 +14,12 @@ STAGES = {
     "train": "components.train",
     "tune": "components.tune",
     "evaluate": "components.evaluate",
+    "audit": "components.audit",
     "export": "components.export",
     "publish": "components.publish",
 }
-"""Name to module, in the order in which a pipeline runs them."""
+"""Name to module, in the order in which a pipeline runs them; `audit` is for people, and in no
+pipeline."""
 
 
 def stage(name: str) -> Stage[Any, Any]:

@@ -95,6 +95,19 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Audit:
+    """The mistakes of one model on one split, and the labels that are likely wrong."""
+
+    split: str
+    pictures: int
+    """Pictures looked at."""
+    mistakes: Sequence[dict[str, Any]]
+    """One JSON-able row for each, the worst first, the same keys in each; `kind` says which."""
+    suspects: Sequence[dict[str, Any]]
+    """One JSON-able row for each label that is likely wrong, the likeliest first; likewise."""
+
+
+@dataclass(frozen=True)
 class Tuning:
     """The threshold picked on validation."""
 
@@ -142,6 +155,7 @@ class Family(Protocol):
     train_options: type[BaseModel]
     evaluate_options: type[BaseModel]
     tune_options: type[BaseModel]
+    audit_options: type[BaseModel]
 
     # Data: no torch.
 
@@ -173,6 +187,15 @@ class Family(Protocol):
         self, package: Path, dataset: Path, split: str, options: BaseModel, reporter: Reporter
     ) -> Evaluation:
         """Measure the package on one split with the threshold stored in it."""
+
+    def audit(
+        self, package: Path, dataset: Path, split: str, options: BaseModel, reporter: Reporter
+    ) -> Audit:
+        """List the package's mistakes on one split, and the labels that are likely wrong.
+
+        Raises:
+            ValueError: no such split, or other classes than the model's.
+        """
 
     # Running and shipping a model package.
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from models.detection.audit_options import AuditOptions
 from models.detection.data.options import PrepareOptions
 from models.detection.detections import Detections
 from models.detection.judging_options import EvaluateOptions, TuneOptions
@@ -18,6 +19,7 @@ from models.detection.networks.options import NetworkOptions
 from models.detection.options import TrainOptions
 from models.detection.synthetic.options import BarcodeOptions
 from models.families import (
+    Audit,
     Checkpoints,
     Evaluation,
     Postprocessor,
@@ -44,6 +46,7 @@ class Detection:
     train_options: type[BaseModel] = TrainOptions
     evaluate_options: type[BaseModel] = EvaluateOptions
     tune_options: type[BaseModel] = TuneOptions
+    audit_options: type[BaseModel] = AuditOptions
 
     def recognise(self, folder: Path) -> str | None:
         """Name the annotation format of a raw folder, or None if it isn't detection's."""
@@ -106,6 +109,14 @@ class Detection:
 
         checked = EvaluateOptions.model_validate(options)
         return evaluate(package, dataset, split, checked, reporter)
+
+    def audit(
+        self, package: Path, dataset: Path, split: str, options: BaseModel, reporter: Reporter
+    ) -> Audit:
+        """List mistakes and labels that are likely wrong; see `models.detection.audit`."""
+        from models.detection.audit import audit
+
+        return audit(package, dataset, split, AuditOptions.model_validate(options), reporter)
 
     def network(self, card: ModelCard, weights: Mapping[str, Tensor]) -> nn.Module:
         """Build a package's network; see `models.detection.networks`."""

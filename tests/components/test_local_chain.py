@@ -62,6 +62,7 @@ def chain(folder: Path) -> dict[str, dict[str, Any]]:
     done["tune"] = run_stage(folder, "tune", dataset=data, model=done["train"]["model"])
     model = done["tune"]["model"]
     done["evaluate"] = run_stage(folder, "evaluate", dataset=data, model=model)
+    done["audit"] = run_stage(folder, "audit", dataset=data, model=model, mistakes=3, rows=5)
     done["export"] = run_stage(
         folder, "export", dataset=data, model=model, latency_calls=0, threads=1, formats="onnx"
     )
@@ -123,6 +124,23 @@ def test_the_folder_holds_what_people_look_at(
     assert values["test/mAP50"] == chain["evaluate"]["metrics"]["test/mAP50"]
     text = (folder / "publish/artifacts/model_card.md").read_text()
     assert "| mAP50 |" in text and "Classes: linear, matrix." in text
+
+
+def test_the_audit_shows_and_counts_what_went_wrong(
+    folder: Path, chain: dict[str, dict[str, Any]]
+) -> None:
+    found = chain["audit"]
+    assert found["pictures"] == 12 and found["model"] == chain["tune"]["model"]
+    kept = json.loads((folder / "audit/artifacts/audit.json").read_text())
+    for split in ("train", "val"):
+        rows = kept["mistakes"][split]
+        assert len(rows) == sum(
+            count for name, count in found["mistakes"].items() if name.startswith(f"{split}/")
+        )
+        # A hardly trained model errs on every picture; each has a file of its own.
+        pictures = list(folder.glob(f"audit/images/mistakes_on_{split}/*.jpg"))
+        assert len(pictures) == 3, list(folder.glob("audit/images/*"))
+    assert list((folder / "audit/tables").glob("*.csv"))
 
 
 def test_a_gate_stops_a_bad_model_with_the_figures(
