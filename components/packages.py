@@ -87,5 +87,10 @@ def metadata_of(package: ModelPackage) -> dict[str, object]:
         "commit": card.lineage.commit or "",
         "input": f"{card.preprocessing.width}x{card.preprocessing.height}",
         "threshold": card.threshold.value,
+        **(
+            {"thresholds by class": ", ".join(f"{n} {v:.4g}" for n, v in own.items())}
+            if (own := card.threshold.per_class)
+            else {}
+        ),
         "formats": ", ".join(artifact.format for artifact in card.artifacts),
     }

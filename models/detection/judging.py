@@ -109,8 +109,7 @@ def evaluate(
     truths = truths_of(labels)
     ids = [identity for _, identity in read_categories(dataset)]
     found = report(truths, detections, labels.classes, limits, options, ids, threshold)
-    rows = found.per_class()
-    _show(found, rows, split, reporter)
+    _show(found, split, reporter)
     for index, image in picture_pairs(labels, truths, detections, limits, options.samples):
         series = f"{index:06}: {labels.files[index]}"
         reporter.image(f"truth | predictions on {split}", series, image, 0)
@@ -122,7 +121,7 @@ def evaluate(
         split=split,
         threshold=threshold,
         values=found.values(),
-        per_class=rows,
+        per_class=found.per_class(),
         details=found.details(),
     )
 
@@ -170,11 +169,11 @@ def _chunks(files: Sequence[str], size: int) -> Iterator[Sequence[str]]:
         yield files[first : first + size]
 
 
-def _show(found: Report, rows: list[dict[str, Any]], split: str, reporter: Reporter) -> None:
+def _show(found: Report, split: str, reporter: Reporter) -> None:
+    """Show all but the figures by class, which the stage shows for every family."""
     for title, series, figure in figures(found):
         reporter.figure(f"{split}: {title}", series, figure)
     for title, series, table in (
-        ("classes", "figures", rows),
         ("figures over IoU", "at the threshold", found.over_iou()),
         ("figures by object size", "at the threshold", found.by_size()),
         ("errors", "by kind", found.error_rows()),

@@ -73,6 +73,14 @@ def error_breakdown(
         max_detections: detections that count in a picture, the surest first.
     """
     matches = match(truths, detections, [right], max_detections=max_detections)
+    return errors_of(matches, truths, classes, background)
+
+
+def errors_of(
+    matches: Matches, truths: Sequence[Truth], classes: int, background: float = 0.1
+) -> ErrorBreakdown:
+    """Do the same from detections that were matched already, by class and at one IoU."""
+    (right,) = matches.ious
     found = matches.found[0]
     kinds = np.where(matches.ignored[0], IGNORED, np.where(found >= 0, RIGHT, BACKGROUND))
     targets = found.copy()

@@ -7,7 +7,7 @@ threshold has cut tells what every threshold would give.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,17 @@ class Matches:
         """Say which detections are right at the IoU of this index."""
         right: NDArray[np.bool_] = self.found[iou] >= 0
         return right
+
+    def at(self, iou: int) -> Matches:
+        """Keep one IoU only, that of this index."""
+        part = slice(iou, iou + 1)
+        return replace(
+            self,
+            found=self.found[part],
+            overlap=self.overlap[part],
+            ious=self.ious[part],
+            ignored=self.ignored[part],
+        )
 
     def above(self, threshold: float | NDArray[np.float32]) -> NDArray[np.bool_]:
         """Say which detections are at least as sure as the threshold, or as their class's."""

@@ -15,7 +15,7 @@ from models.detection.judging_options import EvaluateOptions
 from models.detection.metrics.calibration import Calibration, calibration
 from models.detection.metrics.coco import SIZES, CocoFigures, coco_figures
 from models.detection.metrics.confusion import confusion_matrix
-from models.detection.metrics.errors import ErrorBreakdown, error_breakdown
+from models.detection.metrics.errors import ErrorBreakdown, errors_of
 from models.detection.metrics.matching import Matches, match
 from models.detection.metrics.scores import Scores, scores_at
 from models.detection.metrics.truth import Truth
@@ -208,7 +208,7 @@ def report(
         class_matches=strict,
         by_iou=tuple(scores_at(matches, limits, iou=index) for index in range(len(options.ious))),
         confusion=confusion_matrix(truths, counted, len(classes), limits, options.ious[0]),
-        errors=error_breakdown(truths, counted, len(classes), options.ious[0]),
+        errors=errors_of(strict.at(0), truths, len(classes)),
         calibration=calibration(matches, options.calibration_bins),
         calibration_kept=calibration(matches, options.calibration_bins, limits),
         areas=np.prod((boxes[:, 2:] - boxes[:, :2]).astype(float), axis=1),

@@ -229,7 +229,7 @@ def test_evaluation_shows_tables_plots_and_the_worst_pictures(
     assert scripted["asked"] == {"runtime": "onnxruntime", "batch_size": 5}
     assert result.threshold == 0.2
     assert [row["class"] for row in result.per_class] == ["square", "disc"]
-    assert len(notes.figures) == 7 and len(notes.tables) == 4
+    assert len(notes.figures) == 7 and len(notes.tables) == 3
     assert all(title.startswith("test: ") for title, _ in notes.figures + notes.tables)
     assert len(notes.images) == len({series for _, series, _ in notes.images}) == 3 + 2
     shown = [title for title, _, _ in notes.images]
