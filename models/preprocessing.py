@@ -129,18 +129,36 @@ class Preprocessing(BaseModel):
         """
         inputs = np.empty((len(images), self.height, self.width, 3), np.uint8)
         placements = []
-        grey = len(set(self.fill)) == 1
-        fill = self.fill[0] if grey else self.fill  # one number is filled in far faster
         for canvas, image in zip(inputs, images, strict=True):
             check_picture(image)
             height, width = image.shape[:2]
-            inner_height, inner_width, top, left = self._inner(height, width)
-            bottom, right = top + inner_height, left + inner_width
-            canvas[top:bottom, left:right] = self._scaled(image, inner_height, inner_width)
-            canvas[:top] = canvas[bottom:] = fill
-            canvas[top:bottom, :left] = canvas[top:bottom, right:] = fill
+            self._pad(canvas, self.scaled(image), height, width)
             placements.append(self.placement(height, width))
         return inputs, placements
+
+    def scaled(self, image: Image) -> Image:
+        """Bring a picture to its size in the input, without the padding of a letterbox."""
+        height, width, _, _ = self._inner(*image.shape[:2])
+        return self._scaled(image, height, width)
+
+    def scaled_size(self, height: int, width: int) -> tuple[int, int]:
+        """Say height and width of `scaled` for a picture of this size, in pixels."""
+        return self._inner(height, width)[:2]
+
+    def padded(self, scaled: Image, height: int, width: int) -> Image:
+        """Put what `scaled` made of a picture of this height and width into a new input."""
+        canvas = np.empty((self.height, self.width, 3), np.uint8)
+        self._pad(canvas, scaled, height, width)
+        return canvas
+
+    def _pad(self, canvas: Image, scaled: Image, height: int, width: int) -> None:
+        # One number is filled in far faster than three.
+        fill = self.fill[0] if len(set(self.fill)) == 1 else self.fill
+        inner_height, inner_width, top, left = self._inner(height, width)
+        bottom, right = top + inner_height, left + inner_width
+        canvas[top:bottom, left:right] = scaled
+        canvas[:top] = canvas[bottom:] = fill
+        canvas[top:bottom, :left] = canvas[top:bottom, right:] = fill
 
     def _inner(self, height: int, width: int) -> tuple[int, int, int, int]:
         """Height, width, top and left of the picture in the input, pixels."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,92 +10,18 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from models.detection.augmentation import Augmentation, Boxes, Classes
+from models.detection.augmentation import Augmentation
+from models.detection.labels import Labels as Labels
+from models.detection.labels import read_categories as read_categories
+from models.detection.labels import read_labels as read_labels
+from models.detection.scene import Scene
 from models.preprocessing import Preprocessing
 from models.reporting import Image
 from models.training.order import Key, random_seed
+from models.training.picture_cache import PictureCache
 
-_Rows = tuple[list[list[float]], list[int]]
-"""Boxes as COCO writes them, and class indices, of one picture."""
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Pictures of one split and what is on them."""
-
-    folder: Path
-    classes: tuple[str, ...]
-    files: tuple[str, ...]
-    """Relative to `folder`."""
-    sizes: tuple[tuple[int, int], ...]
-    """Height and width of each picture, pixels."""
-    boxes: tuple[Boxes, ...]
-    """xyxy, pixels of the original picture."""
-    labels: tuple[Classes, ...]
-    """Class index of each box."""
-    crowd_boxes: tuple[Boxes, ...]
-    """Regions of uncounted objects (COCO's `iscrowd`), xyxy: nothing learns from them, and metrics
-    neither ask for them nor count what is found in them as false."""
-    crowd_labels: tuple[Classes, ...]
-    """Class index of each region."""
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-
-def read_categories(dataset: Path) -> list[tuple[str, int]]:
-    """Read name and category id of each class of a prepared dataset folder, by class index."""
-    description = _description(dataset)
-    return list(zip(description["classes"], description["category_ids"], strict=True))
-
-
-def read_labels(dataset: Path, split: str) -> Labels:
-    """Read one split of a prepared dataset folder.
-
-    Args:
-        dataset: folder with `dataset.json`.
-        split: train, val or test.
-
-    Raises:
-        ValueError: there is no such dataset or split.
-    """
-    description = _description(dataset)
-    file = dataset / split / "labels.json"
-    if not file.is_file():
-        have = sorted(path.parent.name for path in dataset.glob("*/labels.json"))
-        raise ValueError(f"{dataset} has no split '{split}'; it has: {', '.join(have) or 'none'}")
-    coco = json.loads(file.read_text(encoding="utf-8"))
-    index_of = {identity: index for index, identity in enumerate(description["category_ids"])}
-    plain: dict[int, _Rows] = {image["id"]: ([], []) for image in coco["images"]}
-    crowd: dict[int, _Rows] = {image["id"]: ([], []) for image in coco["images"]}
-    for annotation in coco["annotations"]:
-        corners, classes = (crowd if annotation.get("iscrowd") else plain)[annotation["image_id"]]
-        corners.append(annotation["bbox"])
-        classes.append(index_of[annotation["category_id"]])
-    images = sorted(coco["images"], key=lambda image: str(image["file_name"]))
-    boxes, labels = _arrays(plain[image["id"]] for image in images)
-    crowd_boxes, crowd_labels = _arrays(crowd[image["id"]] for image in images)
-    return Labels(
-        folder=dataset / split / "data",
-        classes=tuple(description["classes"]),
-        files=tuple(image["file_name"] for image in images),
-        sizes=tuple((image["height"], image["width"]) for image in images),
-        boxes=boxes,
-        labels=labels,
-        crowd_boxes=crowd_boxes,
-        crowd_labels=crowd_labels,
-    )
-
-
-def _arrays(found: Iterable[_Rows]) -> tuple[tuple[Boxes, ...], tuple[Classes, ...]]:
-    """Make arrays, xyxy, of the boxes and classes of each picture."""
-    boxes, labels = [], []
-    for rows, classes in found:
-        corners = np.array(rows, np.float32).reshape(-1, 4)
-        corners[:, 2:] += corners[:, :2]
-        boxes.append(corners)
-        labels.append(np.array(classes, np.int64))
-    return tuple(boxes), tuple(labels)
+_SIZE_STEP = 32
+"""Strides of all networks divide it."""
 
 
 def read_picture(file: Path) -> Image:
@@ -118,29 +42,43 @@ def read_picture(file: Path) -> Image:
     return np.asarray(image, np.uint8)
 
 
-class PictureCache:
-    """Resized pictures kept in memory, up to a budget that several splits share."""
+@dataclass(frozen=True)
+class Changes:
+    """What happens to the pictures of a training split, and when."""
 
-    def __init__(self, megabytes: int) -> None:
-        self._left = megabytes * 2**20
-        self._kept: dict[Path, Image] = {}
+    augmentation: Augmentation
+    seed: int = 0
+    """Of all random changes."""
+    multiscale: float = 0.0
+    """Largest deviation of a batch's size from the input size, as a share."""
+    combine_until: int | None = None
+    """First epoch without mosaics and mixtures."""
+    light_from: int | None = None
+    """First epoch with only flips and turns, at the input size."""
 
-    def get(self, file: Path) -> Image | None:
-        """Return the picture if it was kept."""
-        return self._kept.get(file)
+    def light(self, epoch: int) -> bool:
+        """Whether this epoch has only flips and turns."""
+        return self.light_from is not None and epoch >= self.light_from
 
-    def keep(self, file: Path, image: Image) -> None:
-        """Keep a picture if there is room."""
-        if image.nbytes <= self._left:
-            self._left -= image.nbytes
-            self._kept[file] = image
+    def combine(self, epoch: int) -> bool:
+        """Whether this epoch may have mosaics and mixtures."""
+        return self.combine_until is None or epoch < self.combine_until
+
+    def size(self, key: Key, height: int, width: int) -> tuple[int, int]:
+        """Choose the size of a batch's pictures: a function of seed, epoch and batch."""
+        reach = int(self.multiscale * min(height, width) / _SIZE_STEP)
+        if not reach or self.light(key.epoch):
+            return height, width
+        seed = random_seed(self.seed, key.epoch, key.batch, _SIZE_STEP)
+        step = int(np.random.default_rng(seed).integers(-reach, reach + 1)) * _SIZE_STEP
+        return max(_SIZE_STEP, height + step), max(_SIZE_STEP, width + step)
 
 
 class Pictures(Dataset[dict[str, Any]]):
     """Pictures of one split at the network's input size.
 
-    A training split is asked with keys (epoch, index) and augments; a validation split is asked
-    with an index and doesn't.
+    A training split is asked with a `Key` and augments; a validation split is asked with an index
+    and doesn't.
     """
 
     def __init__(
@@ -148,9 +86,7 @@ class Pictures(Dataset[dict[str, Any]]):
         labels: Labels,
         preprocessing: Preprocessing,
         cache: PictureCache,
-        augmentation: Augmentation | None = None,
-        seed: int = 0,
-        light_from: int | None = None,
+        changes: Changes | None = None,
     ) -> None:
         """Describe the split; nothing is read yet.
 
@@ -158,38 +94,82 @@ class Pictures(Dataset[dict[str, Any]]):
             labels: the split.
             preprocessing: brings a picture to the input size.
             cache: where pictures are kept once resized.
-            augmentation: random changes, for a training split.
-            seed: of the random changes.
-            light_from: first epoch with only flips and turns.
+            changes: random changes, for a training split.
+
+        Raises:
+            ValueError: the cache has no room where it should have.
         """
         self.labels = labels
+        self.size = preprocessing.height, preprocessing.width
         self._preprocessing = preprocessing
-        self._cache = cache
-        self._augmentation = augmentation
-        self._seed = seed
-        self._light_from = light_from
+        self._changes = changes
+        sizes, which = np.unique(
+            np.array(list(labels.sizes), np.int64).reshape(-1, 2), axis=0, return_inverse=True
+        )
+        scaled = np.array([preprocessing.scaled_size(*size) for size in sizes.tolist()], np.int64)
+        self._shelf = cache.shelf(scaled.reshape(-1, 2)[which])
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, key: Key | int) -> dict[str, Any]:
-        epoch, index = key if isinstance(key, tuple) else (0, key)
-        image = self._resized(self.labels.folder / self.labels.files[index])
-        placement = self._preprocessing.placement(*self.labels.sizes[index])
-        boxes = placement.to_input(self.labels.boxes[index])
-        classes = self.labels.labels[index]
-        if self._augmentation is not None:
-            seed = random_seed(self._seed, epoch, index)
-            light = self._light_from is not None and epoch >= self._light_from
-            image, boxes, classes = self._augmentation(image, boxes, classes, seed, light)
-        return {"index": index, "image": image, "boxes": boxes, "classes": classes}
+        if isinstance(key, int) or self._changes is None:
+            index = key if isinstance(key, int) else key.picture
+            scene = self.padded(index)
+        else:
+            index = key.picture
+            scene = self._changed(key, self._changes)
+        return {
+            "index": index,
+            "image": scene.image,
+            "boxes": scene.boxes,
+            "classes": scene.classes,
+        }
 
-    def _resized(self, file: Path) -> Image:
-        found = self._cache.get(file)
+    def padded(self, index: int) -> Scene:
+        """Give a picture as the network's input; it may be written to."""
+        height, width = self.labels.sizes[index]
+        placement = self._preprocessing.placement(height, width)
+        return Scene(
+            self._preprocessing.padded(self._scaled(index), height, width),
+            placement.to_input(self.labels.boxes[index]),
+            self.labels.labels[index],
+        )
+
+    def bare(self, index: int) -> Scene:
+        """Give it without the padding of a letterbox, to be read only."""
+        placement = self._preprocessing.placement(*self.labels.sizes[index])
+        offset = np.array([placement.left, placement.top] * 2, np.float32)
+        boxes = placement.to_input(self.labels.boxes[index]) - offset
+        return Scene(self._scaled(index), boxes, self.labels.labels[index])
+
+    def _changed(self, key: Key, changes: Changes) -> Scene:
+        epoch = key.epoch
+        rng = np.random.default_rng(random_seed(changes.seed, epoch, key.picture))
+        scene = changes.augmentation(
+            self, key.picture, rng, light=changes.light(epoch), combine=changes.combine(epoch)
+        )
+        return _resized(scene, *changes.size(key, *self.size))
+
+    def _scaled(self, index: int) -> Image:
+        found = self._shelf.get(index)
         if found is None:
-            found, _ = self._preprocessing.resize(read_picture(file))
-            self._cache.keep(file, found)
+            found = self._preprocessing.scaled(
+                read_picture(self.labels.folder / self.labels.files[index])
+            )
+            self._shelf.keep(index, found)
         return found
+
+
+def _resized(scene: Scene, height: int, width: int) -> Scene:
+    import cv2
+
+    tall, wide = scene.image.shape[:2]
+    if (tall, wide) == (height, width):
+        return scene
+    image = np.asarray(cv2.resize(scene.image, (width, height)), np.uint8)
+    factors = np.array([width / wide, height / tall] * 2, np.float32)
+    return Scene(image, scene.boxes * factors, scene.classes)
 
 
 def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -217,11 +197,3 @@ def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
         "targets": targets,
         "indices": [sample["index"] for sample in samples],
     }
-
-
-def _description(dataset: Path) -> dict[str, Any]:
-    file = dataset / "dataset.json"
-    if not file.is_file():
-        raise ValueError(f"{dataset} is no prepared dataset: it has no dataset.json; run prepare")
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found

@@ -29,9 +29,6 @@ class TrainOptions(TrainingOptions):
     """How a picture is brought to the input size: `letterbox` keeps its shape and pads."""
     augmentation: AugmentationOptions = AugmentationOptions()
     """Random changes to training pictures."""
-    cache_mb: int = Field(2048, ge=0)
-    """Memory for decoded and resized pictures in MiB, for both splits together and for each
-    process; pictures beyond it are decoded anew in each epoch."""
     best_metric: Literal["mAP", "mAP50"] = "mAP"
     """The validation figure that picks the best epoch."""
     samples: SampleOptions = SampleOptions()

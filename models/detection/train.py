@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from models.detection.augmentation import Augmentation
-from models.detection.dataset import Labels, PictureCache, Pictures, collate, read_labels
+from models.detection.dataset import Changes, Labels, Pictures, collate, read_labels
 from models.detection.learner import DetectionLearner, RawPrediction
 from models.detection.metrics.coco import coco_figures
 from models.detection.metrics.truth import truths_of
@@ -20,6 +20,7 @@ from models.families import Checkpoints
 from models.preprocessing import Preprocessing
 from models.reporting import Reporter
 from models.training.loop import Fitted, Splits, fit
+from models.training.picture_cache import PictureCache
 
 
 def learn(
@@ -40,17 +41,9 @@ def learn(
     if options.network.weights == "none":
         reporter.log(f"training from scratch: no published weights for {options.network.backbone}")
     learner = DetectionLearner(network, options, preprocessing)
-    cache = PictureCache(options.cache_mb)
-    augmentation = Augmentation(options.augmentation, preprocessing.fill)
+    cache = PictureCache(options.cache, checkpoints.folder)
     splits = Splits(
-        train=Pictures(
-            train,
-            preprocessing,
-            cache,
-            augmentation,
-            seed=options.seed,
-            light_from=options.epochs - options.augmentation.off_epochs,
-        ),
+        train=Pictures(train, preprocessing, cache, _changes(options, preprocessing)),
         val=Pictures(val, preprocessing, cache),
         collate=collate,
         train_size=len(train),
@@ -65,6 +58,18 @@ def preprocessing_of(options: TrainOptions) -> Preprocessing:
     """Say how pictures become the input that these options ask for."""
     side = options.network.image_size
     return Preprocessing(height=side, width=side, resize_mode=options.resize)
+
+
+def _changes(options: TrainOptions, preprocessing: Preprocessing) -> Changes:
+    """Say what is changed at random, and in which epochs."""
+    wanted = options.augmentation
+    return Changes(
+        Augmentation(wanted, preprocessing.fill),
+        seed=options.seed,
+        multiscale=wanted.multiscale,
+        combine_until=options.epochs - wanted.mosaic_off_epochs,
+        light_from=options.epochs - wanted.off_epochs,
+    )
 
 
 class _Judge:

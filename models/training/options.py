@@ -55,6 +55,18 @@ class EmaOptions(Options):
     0 takes the full decay at once."""
 
 
+class CacheOptions(Options):
+    """Decoded pictures at the network's input size, kept from epoch to epoch."""
+
+    where: Literal["memory", "disk", "none"] = "memory"
+    """Where they are kept: `memory`, a file on `disk` beside the checkpoints (gone when training
+    ends, also when it is killed), or `none`: each picture is decoded in each epoch. Loader
+    processes share them where processes can be forked (not on Windows)."""
+    mb: int = Field(2048, ge=0)
+    """Room for them in MiB, for both splits and all processes on this machine together; pictures
+    beyond it are decoded anew in each epoch."""
+
+
 class TrainingOptions(Options):
     """What the loop needs to know; a family's options extend it."""
 
@@ -102,6 +114,8 @@ class TrainingOptions(Options):
     """The learning rate over time."""
     ema: EmaOptions = EmaOptions()
     """Averaged weights."""
+    cache: CacheOptions = CacheOptions()
+    """Decoded pictures."""
 
     @model_validator(mode="after")
     def _cpu_has_no_fp16(self) -> TrainingOptions:

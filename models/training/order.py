@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
-Key = tuple[int, int]
-"""Epoch and index of a picture: all a dataset needs for a reproducible augmentation."""
+
+class Key(NamedTuple):
+    """All that a dataset needs for a reproducible augmentation."""
+
+    epoch: int
+    picture: int
+    """Its index in the split."""
+    batch: int
+    """Of the batch in its epoch; the same in all processes."""
+
+
+Weights = Callable[[int], NDArray[np.float64] | None]
+"""How often each picture of the split is wanted in an epoch, relative to the others; None where
+all are wanted alike."""
 
 
 def random_seed(*parts: int) -> int:
@@ -19,18 +32,21 @@ def random_seed(*parts: int) -> int:
 
 
 class TrainingOrder(Sampler[list[Key]]):
-    """Batches of `(epoch, index)` keys, shuffled anew in each epoch.
+    """Batches of keys, shuffled anew in each epoch.
 
     With several processes each gets its share of every epoch; the order wraps round so that all
     shares are equally long.
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, size: int, batch_size: int, seed: int, weights: Weights = lambda _: None
+    ) -> None:
         self.size = size
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
         self.first = 0
+        self._weights = weights
 
     def set_epoch(self, epoch: int) -> None:
         """Go to the start of an epoch; an epoch entered in its middle keeps its place."""
@@ -48,18 +64,31 @@ class TrainingOrder(Sampler[list[Key]]):
     def __iter__(self) -> Iterator[list[Key]]:
         epoch, first = self.epoch, self.first
         self.first = 0
-        order = np.random.default_rng(random_seed(self.seed, epoch)).permutation(self.size)
         share = -(-self.size // _world())
-        mine = np.resize(order, share * _world())[_rank() :: _world()]
-        for start in range(first * self.batch_size, share, self.batch_size):
-            yield [(epoch, int(index)) for index in mine[start : start + self.batch_size]]
+        mine = np.resize(self._drawn(epoch), share * _world())[_rank() :: _world()]
+        for batch in range(first, len(self)):
+            chosen = mine[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield [Key(epoch, int(picture), batch) for picture in chosen]
+
+    def _drawn(self, epoch: int) -> NDArray[np.int64]:
+        """Draw an epoch's pictures; with weights, each comes its share of times, up or down one."""
+        rng = np.random.default_rng(random_seed(self.seed, epoch))
+        order = rng.permutation(self.size)
+        weights = self._weights(epoch)
+        if weights is None:
+            return order
+        # Systematic resampling over a shuffled order, so that neighbours have nothing in common.
+        ends = np.cumsum(weights[order])
+        points = (np.arange(self.size) + rng.random()) * ends[-1] / self.size
+        drawn = order[np.searchsorted(ends, points, side="right").clip(max=self.size - 1)]
+        return rng.permutation(drawn)
 
 
 class TrainingLoader(DataLoader[Any]):
     """A loader whose place in the epoch travels with Lightning's checkpoint."""
 
     order: TrainingOrder
-    done: Key = (0, 0)
+    done: tuple[int, int] = (0, 0)
     """Epoch, and batches trained on in it; the loop keeps this up to date, because a loader with
     workers runs ahead of the training."""
 

@@ -11,8 +11,22 @@ import torch
 from models.detection import dataset as subject
 from models.detection.augmentation import Augmentation
 from models.detection.augmentation_options import AugmentationOptions
-from models.detection.dataset import PictureCache, Pictures, collate, read_categories, read_labels
+from models.detection.dataset import (
+    Changes,
+    Pictures,
+    collate,
+    read_categories,
+    read_labels,
+)
 from models.preprocessing import Preprocessing
+from models.training.options import CacheOptions
+from models.training.order import Key
+from models.training.picture_cache import PictureCache
+
+
+def memory(megabytes: int) -> PictureCache:
+    return PictureCache(CacheOptions(mb=megabytes), Path("unused"))
+
 
 SQUARE = Preprocessing(height=64, width=64)
 
@@ -39,7 +53,7 @@ def test_the_order_of_the_file_does_not_matter(shapes: Path, tmp_path: Path) -> 
     (tmp_path / "dataset.json").write_text((shapes / "dataset.json").read_text())
     turned = {**coco, "images": coco["images"][::-1]}
     (tmp_path / "val/labels.json").write_text(json.dumps(turned))
-    assert read_labels(tmp_path, "val").files == read_labels(shapes, "val").files
+    assert list(read_labels(tmp_path, "val").files) == list(read_labels(shapes, "val").files)
 
 
 def test_crowds_are_kept_apart_from_what_is_learned(shapes: Path, tmp_path: Path) -> None:
@@ -77,7 +91,7 @@ def test_a_broken_picture_is_one_clear_line(tmp_path: Path, content: bytes | Non
 
 def test_boxes_follow_the_picture_into_the_input(shapes: Path) -> None:
     labels = read_labels(shapes, "train")
-    pictures = Pictures(labels, SQUARE, PictureCache(10))
+    pictures = Pictures(labels, SQUARE, memory(10))
     index = next(i for i in range(len(labels)) if len(labels.boxes[i]) == 1)
     sample = pictures[index]
     # 128 x 96 in 64 x 64: halved, 8 rows of padding above.
@@ -92,7 +106,7 @@ def test_boxes_follow_the_picture_into_the_input(shapes: Path) -> None:
 
 def test_a_batch_holds_bytes_and_relative_centred_boxes(shapes: Path) -> None:
     labels = read_labels(shapes, "train")
-    pictures = Pictures(labels, SQUARE, PictureCache(10))
+    pictures = Pictures(labels, SQUARE, memory(10))
     batch = collate([pictures[i] for i in range(4)])
     assert batch["images"].shape == (4, 64, 64, 3)
     assert batch["images"].dtype == torch.uint8
@@ -120,15 +134,15 @@ def test_a_picture_is_decoded_once_while_the_budget_lasts(
     labels = read_labels(shapes, "train")
     for megabytes, times in ((1, 22), (0, 44)):
         decoded.clear()
-        pictures = Pictures(labels, SQUARE, PictureCache(megabytes))
+        pictures = Pictures(labels, SQUARE, memory(megabytes))
         first = [pictures[i]["image"].copy() for i in range(22)]
         again = [pictures[i]["image"] for i in range(22)]
         assert len(decoded) == times
         assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
-    large = Preprocessing(height=512, width=512)  # 768 KiB a picture: one fits
+    large = Preprocessing(height=512, width=512)  # 576 KiB a picture: one fits
     decoded.clear()
-    cache = PictureCache(1)
-    for pictures in (Pictures(labels, large, cache), Pictures(labels, large, cache)):
+    pictures = Pictures(labels, large, memory(1))
+    for _ in range(2):
         [pictures[i] for i in range(3)]
     assert len(decoded) == 5
 
@@ -136,27 +150,84 @@ def test_a_picture_is_decoded_once_while_the_budget_lasts(
 def test_augmentation_depends_on_seed_epoch_and_picture_alone(shapes: Path) -> None:
     labels = read_labels(shapes, "train")
 
-    def pixels(key: tuple[int, int], seed: int = 0, light_from: int | None = None) -> bytes:
-        change = Augmentation(AugmentationOptions(), SQUARE.fill)
-        pictures = Pictures(labels, SQUARE, PictureCache(1), change, seed, light_from)
-        image: bytes = pictures[key]["image"].tobytes()
+    def pixels(epoch: int, seed: int = 0, light_from: int | None = None) -> bytes:
+        change = Augmentation(AugmentationOptions(mosaic=0.5, mixup=0.2), SQUARE.fill)
+        changes = Changes(change, seed, light_from=light_from)
+        image: bytes = Pictures(labels, SQUARE, memory(1), changes)[Key(epoch, 4, 0)][
+            "image"
+        ].tobytes()
         return image
 
-    assert pixels((1, 4)) == pixels((1, 4))
-    assert len({pixels((epoch, 4)) for epoch in range(6)}) > 4
-    assert len({pixels((1, 4), seed) for seed in range(6)}) > 4
-    plain = Pictures(labels, SQUARE, PictureCache(1))
+    assert pixels(1) == pixels(1)
+    assert len({pixels(epoch) for epoch in range(6)}) > 4
+    assert len({pixels(1, seed) for seed in range(6)}) > 4
+    plain = Pictures(labels, SQUARE, memory(1))
     still = {plain[4]["image"].tobytes(), plain[4]["image"][:, ::-1].tobytes()}
-    assert {pixels((epoch, 4), light_from=3) for epoch in range(3, 9)} <= still
-    assert pixels((2, 4), light_from=3) == pixels((2, 4))
+    assert {pixels(epoch, light_from=3) for epoch in range(3, 9)} <= still
+    assert pixels(2, light_from=3) == pixels(2)
+
+
+def test_mosaics_end_where_they_should(shapes: Path) -> None:
+    labels = read_labels(shapes, "train")
+    plain = Pictures(labels, SQUARE, memory(1))[4]["image"]
+    change = Augmentation(
+        AugmentationOptions(mosaic=1.0, mixup=1.0, flip=0, affine=0, colour=0, blur=0, noise=0),
+        SQUARE.fill,
+    )
+    pictures = Pictures(labels, SQUARE, memory(1), Changes(change, combine_until=2))
+    same = [np.array_equal(pictures[Key(epoch, 4, 0)]["image"], plain) for epoch in range(4)]
+    assert same == [False, False, True, True]
+
+
+@pytest.mark.parametrize("where", ["memory", "disk", "none"])
+def test_where_pictures_are_kept_does_not_change_them(
+    shapes: Path, tmp_path: Path, where: str
+) -> None:
+    labels = read_labels(shapes, "train")
+    change = Augmentation(AugmentationOptions(mosaic=0.5), SQUARE.fill)
+    cache = PictureCache(CacheOptions.model_validate({"where": where}), tmp_path)
+    pictures = Pictures(labels, SQUARE, cache, Changes(change))
+    fresh = Pictures(labels, SQUARE, memory(0), Changes(change))
+    keys = [Key(epoch, index, 0) for epoch in range(2) for index in range(22)]
+    for key in keys:
+        assert np.array_equal(pictures[key]["image"], fresh[key]["image"])
+        assert np.array_equal(pictures[key]["boxes"], fresh[key]["boxes"])
+
+
+def test_a_batch_has_one_size_and_batches_differ(shapes: Path) -> None:
+    labels = read_labels(shapes, "train")
+    large = Preprocessing(height=128, width=128)
+    change = Augmentation(AugmentationOptions(affine=0, flip=0), large.fill)
+
+    def sizes(light_from: int | None = None, seed: int = 0) -> list[set[tuple[int, ...]]]:
+        changes = Changes(change, seed, 0.5, light_from=light_from)
+        pictures = Pictures(labels, large, memory(0), changes)
+        return [
+            {pictures[Key(1, index, batch)]["image"].shape for index in range(3)}
+            for batch in range(12)
+        ]
+
+    found = sizes()
+    assert all(len(batch) == 1 for batch in found)
+    sides = {next(iter(batch))[0] for batch in found}
+    assert sides <= {64, 96, 128, 160, 192} and len(sides) >= 3
+    assert sizes() == found != sizes(seed=1)
+    assert set.union(*sizes(light_from=1)) == {(128, 128, 3)}
+    still = Pictures(labels, large, memory(0))[4]["boxes"]
+    pictures = Pictures(labels, large, memory(0), Changes(change, multiscale=0.5))
+    for batch in range(6):
+        sample = pictures[Key(1, 4, batch)]
+        assert sample["boxes"] == pytest.approx(still * sample["image"].shape[0] / 128, abs=1e-3)
 
 
 def test_the_cache_is_left_alone_by_augmentation(shapes: Path) -> None:
     labels = read_labels(shapes, "train")
-    cache = PictureCache(1)
-    change = Augmentation(AugmentationOptions(colour=1.0, noise=1.0), SQUARE.fill)
-    moving, still = Pictures(labels, SQUARE, cache, change), Pictures(labels, SQUARE, cache)
-    before = still[0]["image"].copy()
-    for epoch in range(5):
-        moving[(epoch, 0)]
-    assert np.array_equal(still[0]["image"], before)
+    change = Augmentation(
+        AugmentationOptions(colour=1.0, noise=1.0, mosaic=0.3, coarse_dropout=1.0), SQUARE.fill
+    )
+    for shape in (SQUARE, Preprocessing(height=64, width=64, resize_mode="stretch")):
+        moving = Pictures(labels, shape, memory(1), Changes(change))
+        before = moving[0]["image"].copy()
+        for epoch in range(10):
+            moving[Key(epoch, 0, 0)]
+        assert np.array_equal(moving[0]["image"], before)

@@ -323,6 +323,8 @@ def test_too_few_queries_are_pointed_out(
         ("ema.warmup", {"ema": {"warmup": 50}}),
         ("augmentation", {"augmentation": {"flip": 0.0, "affine": 0.0, "colour": 0.0}}),
         ("augmentation.off_epochs", {"augmentation": {"off_epochs": 1}}),
+        ("augmentation.mosaic", {"augmentation": {"mosaic": 1.0}}),
+        ("augmentation.multiscale", {"augmentation": {"multiscale": 0.5}}),
         ("network.denoising_queries", {"network": {"denoising_queries": 0}}),
     ],
 )
@@ -332,10 +334,19 @@ def test_each_option_changes_the_weights(
     assert digest(learn(shapes, tiny(**changes), saving(), Notes()).weights) != base
 
 
+def test_a_mosaic_is_off_in_the_last_epochs(
+    shapes: Path, tiny: Make, saving: Saving, base: str
+) -> None:
+    off = tiny(augmentation={"mosaic": 1.0, "mosaic_off_epochs": 1})
+    assert digest(learn(shapes, off, saving(), Notes()).weights) == base
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"cache_mb": 0},
+        {"cache": {"mb": 0}},
+        {"cache": {"where": "disk"}},
+        {"cache": {"where": "none"}, "workers": 2},
         {"workers": 1},
         {"checkpoint_every": 2},
         {"samples": {"count": 3}},

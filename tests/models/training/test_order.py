@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
+import numpy as np
 import pytest
 
 from models.training import order as subject
-from models.training.order import TrainingLoader, TrainingOrder, random_seed
+from models.training.order import Key, TrainingLoader, TrainingOrder, random_seed
 
 
 def test_an_epoch_holds_every_picture_once_with_its_epoch() -> None:
@@ -13,15 +15,16 @@ def test_an_epoch_holds_every_picture_once_with_its_epoch() -> None:
     order.set_epoch(3)
     batches = list(order)
     assert [len(batch) for batch in batches] == [4, 4, 3] and len(order) == 3
-    assert sorted(index for _, index in itertools.chain(*batches)) == list(range(11))
-    assert {epoch for epoch, _ in itertools.chain(*batches)} == {3}
+    assert sorted(key.picture for key in itertools.chain(*batches)) == list(range(11))
+    assert {key.epoch for key in itertools.chain(*batches)} == {3}
+    assert [{key.batch for key in batch} for batch in batches] == [{0}, {1}, {2}]
 
 
 def test_the_order_depends_on_seed_and_epoch_and_nothing_else() -> None:
     def batches(seed: int, epoch: int) -> list[list[int]]:
         order = TrainingOrder(20, 4, seed)
         order.set_epoch(epoch)
-        return [[index for _, index in batch] for batch in order]
+        return [[key.picture for key in batch] for batch in order]
 
     assert batches(1, 2) == batches(1, 2)
     assert batches(1, 2) != batches(1, 3)
@@ -56,7 +59,25 @@ def test_processes_share_an_epoch_evenly(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(subject, "_rank", lambda rank=rank: rank)
         shares.append([key for batch in TrainingOrder(10, 2, seed=0) for key in batch])
     assert [len(share) for share in shares] == [4, 4, 4]
-    assert {index for share in shares for _, index in share} == set(range(10))
+    assert {key.picture for share in shares for key in share} == set(range(10))
+
+
+def test_weights_say_how_often_a_picture_comes() -> None:
+    weights = np.array([1.0, 1.0, 3.0, 0.0, 1.5, 1.5])
+    order = TrainingOrder(6, 2, 0, lambda epoch: weights if epoch else None)
+    assert sorted(key.picture for batch in order for key in batch) == list(range(6))
+    total: Counter[int] = Counter()
+    for epoch in range(1, 401):
+        order.set_epoch(epoch)
+        found = Counter(key.picture for batch in order for key in batch)
+        assert found.total() == 6 and found[3] == 0
+        wanted = weights / weights.sum() * 6
+        for picture, share in enumerate(wanted):
+            assert np.floor(share) <= found[picture] <= np.ceil(share)
+        total += found
+    assert [total[picture] / 400 for picture in range(6)] == pytest.approx(
+        list(weights / weights.sum() * 6), abs=0.12
+    )
 
 
 def test_seeds_of_neighbours_have_nothing_in_common() -> None:
@@ -66,5 +87,5 @@ def test_seeds_of_neighbours_have_nothing_in_common() -> None:
 
 
 class _Keys:
-    def __getitem__(self, key: tuple[int, int]) -> tuple[int, int]:
+    def __getitem__(self, key: Key) -> Key:
         return key
