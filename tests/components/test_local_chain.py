@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from components.failure import GateError
+from components.model_card import markdown
+from components.packages import metadata_of
 from components.registry import stage
 from components.run import LocalRun
+from models.detection.detections import Detections
 from models.package import ModelPackage
 
 TINY_NETWORK = {
@@ -141,6 +145,27 @@ def test_the_audit_shows_and_counts_what_went_wrong(
         pictures = list(folder.glob(f"audit/images/mistakes_on_{split}/*.jpg"))
         assert len(pictures) == 3, list(folder.glob("audit/images/*"))
     assert list((folder / "audit/tables").glob("*.csv"))
+
+
+def test_thresholds_by_class_travel_with_the_model(
+    chain: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def predict(package: Path, labels: Any, *_: Any) -> list[Detections]:
+        return [
+            Detections(boxes, np.where(classes == 0, 0.9, 0.3).astype(np.float32), classes)
+            for boxes, classes in zip(labels.boxes, labels.labels, strict=True)
+        ]
+
+    monkeypatch.setattr("models.detection.judging.predict", predict)
+    options = {"dataset": chain["prepare"]["dataset"], "model": chain["train"]["model"]}
+    found = run_stage(tmp_path, "tune", **options, per_class=True, per_class_least=1)
+    package = ModelPackage.load(found["model"])
+    assert set(found["per_class"]) == {"linear", "matrix"}
+    assert package.card.threshold.per_class == pytest.approx(found["per_class"])
+    values = json.loads((tmp_path / "tune/values.json").read_text())
+    assert values["threshold/matrix"] == found["per_class"]["matrix"] < 0.3
+    assert "matrix 0.1" in markdown(package.card, "model", {})
+    assert "matrix 0.1" in str(metadata_of(package)["thresholds by class"])
 
 
 def test_a_gate_stops_a_bad_model_with_the_figures(
