@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from models.detection.data.annotations import RawDataset
-from models.detection.data.formats import coco, voc
+from models.detection.data.formats import coco, voc, yolo
 
-_FORMATS = (coco, voc)
+_FORMATS = (coco, voc, yolo)
 # Archives often hold one folder that holds the data.
 _DEPTH = 2
 _IGNORED = ("__MACOSX",)
 
 
 def recognise(folder: Path) -> str | None:
-    """Name the format of a raw folder, `coco` or `voc`; None if it's neither.
+    """Name the format of a raw folder, `coco`, `voc` or `yolo`; None if it's none of them.
 
     The data may lie up to two folders deeper, as it often does in archives.
 
@@ -39,11 +39,13 @@ def read(folder: Path, *, difficult: bool = True) -> RawDataset:
     if found is None:
         raise ValueError(
             f"no known annotations in {folder}: expected train|val|test/labels.json with data/ "
-            "beside (COCO), train|valid|test/_annotations.coco.json (Roboflow), or Annotations/ "
-            "and JPEGImages/ (Pascal VOC)"
+            "beside (COCO), train|valid|test/_annotations.coco.json (Roboflow), Annotations/ and "
+            "JPEGImages/ (Pascal VOC), or data.yaml, images/ and labels/, or classes.txt (YOLO)"
         )
     name, root = found
-    return coco.read(root) if name == coco.NAME else voc.read(root, difficult)
+    if name == voc.NAME:
+        return voc.read(root, difficult)
+    return coco.read(root) if name == coco.NAME else yolo.read(root)
 
 
 def _find(folder: Path) -> tuple[str, Path] | None:
