@@ -58,9 +58,11 @@ def audit(
         image = _mistakes_drawn(picture, several, labels)
         series = f"{rank:04}: {labels.files[picture]}"
         reporter.image(f"mistakes on {split}", series, image, 0)
-    for rank, one in enumerate(suspects[: options.suspects], start=1):
-        series = f"{rank:04}: {one.kind}, {labels.files[one.picture]}"
-        reporter.image(f"suspected labels on {split}", series, _suspect_drawn(one, labels), 0)
+    for kind in SUSPICIONS:
+        likeliest = [one for one in suspects if one.kind == kind][: options.suspects]
+        for rank, one in enumerate(likeliest, start=1):
+            series = f"{kind} {rank:04}: {labels.files[one.picture]}"
+            reporter.image(f"suspected labels on {split}", series, _suspect_drawn(one, labels), 0)
     return Audit(split, len(labels), rows, doubts)
 
 

@@ -29,8 +29,8 @@ class AuditOptions(Options):
     confidences counts, so that what only one of the two looks shows drops in the ranking."""
     mistakes: int = Field(40, ge=0, le=1000)
     """Pictures with mistakes shown for each split, the worst first."""
-    suspects: int = Field(40, ge=0, le=1000)
-    """Suspected label errors shown as pictures for each split, the likeliest first."""
+    suspects: int = Field(20, ge=0, le=1000)
+    """Suspected label errors of each kind shown as pictures for each split, the likeliest first."""
     rows: int = Field(200, ge=1, le=5000)
     """Rows of a table shown at most; the artifact `audit` holds them all."""
     runtime: Literal["torch", "onnxruntime", "openvino"] = "torch"

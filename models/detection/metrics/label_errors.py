@@ -72,17 +72,65 @@ def suspect_labels(
     Returns:
         The likeliest first.
     """
+    custom = _Custom.of(truths, [one.above(limits) for one in detections], len(limits))
     found: list[Suspect] = []
     for picture, (truth, seen) in enumerate(zip(truths, detections, strict=True)):
-        found += _suspects(picture, truth, seen, limits, placed)
+        found += _suspects(picture, truth, seen, limits, placed, custom)
     if second_look is not None:
         found = _looked_at_again(found, second_look)
     listed = [one for one in found if one.quality <= quality]
     return sorted(listed, key=lambda one: (one.quality, one.picture, one.label is None, one.label))
 
 
+@dataclass(frozen=True)
+class _Custom:
+    """What is usual in this split: an oddity says more where the model seldom errs."""
+
+    labels: tuple[int, ...]
+    """By class."""
+    seen: tuple[int, ...]
+    """By class, labels that some believed detection has to do with."""
+    overlaps: tuple[NDArray[np.float32], ...]
+    """By class, rising: the IoU of each label seen with the best believed one of its class."""
+
+    @classmethod
+    def of(cls, truths: Sequence[Truth], believed: Sequence[Detections], classes: int) -> _Custom:
+        labels, seen = [0] * classes, [0] * classes
+        overlaps: list[list[float]] = [[] for _ in range(classes)]
+        for truth, sure in zip(truths, believed, strict=True):
+            pairs = box_iou(sure.boxes, truth.boxes)
+            own = np.where(sure.classes[:, None] == truth.classes[None, :], pairs, 0.0)
+            for label, near, best in zip(
+                truth.classes.tolist(),
+                (pairs.max(axis=0, initial=0.0) >= _NEAR).tolist(),
+                own.max(axis=0, initial=0.0).tolist(),
+                strict=True,
+            ):
+                labels[label] += 1
+                seen[label] += near
+                if best >= _NEAR:
+                    overlaps[label].append(best)
+        sorted_ones = tuple(np.sort(np.array(some, np.float32)) for some in overlaps)
+        return cls(tuple(labels), tuple(seen), sorted_ones)
+
+    def recall(self, label: int) -> float:
+        """Give the share of the other labels of a class that are seen; 1 where there is none."""
+        return (self.seen[label] + 1) / max(self.labels[label], 1)
+
+    def better(self, label: int, overlap: float) -> float:
+        """Give the share of the other labels seen of a class that fit better than this one."""
+        some = self.overlaps[label]
+        greater = len(some) - int(np.searchsorted(some, np.float32(overlap), side="right"))
+        return (greater + 1) / max(len(some), 1)
+
+
 def _suspects(
-    picture: int, truth: Truth, seen: Detections, limits: NDArray[np.float32], placed: float
+    picture: int,
+    truth: Truth,
+    seen: Detections,
+    limits: NDArray[np.float32],
+    placed: float,
+    custom: _Custom,
 ) -> list[Suspect]:
     believed = seen.above(limits)
     overlap = box_iou(believed.boxes, truth.boxes)
@@ -95,7 +143,7 @@ def _suspects(
     ]
     everything = box_iou(seen.boxes, truth.boxes)
     for index in range(len(truth)):
-        one = _judge(index, truth, (believed, overlap), (seen, everything), limits, placed)
+        one = _judge(index, truth, (believed, overlap), (seen, everything), limits, placed, custom)
         if one is not None:
             found.append(replace(one, picture=picture))
     return found
@@ -108,6 +156,7 @@ def _judge(
     seen: tuple[Detections, NDArray[np.float32]],
     limits: NDArray[np.float32],
     placed: float,
+    custom: _Custom,
 ) -> Suspect | None:
     """Judge one label by what is believed, and by what is seen at all."""
     label = int(truth.classes[index])
@@ -115,7 +164,8 @@ def _judge(
     if not (fits >= _NEAR).any():
         # How much the model sees there, for the confidence that it would take to believe it.
         support = float((seen[0].scores * seen[1][:, index]).max(initial=0.0))
-        quality = min(1.0, support / max(float(limits[label]), 1e-9))
+        unseen = 1 - min(1.0, support / max(float(limits[label]), 1e-9))
+        quality = 1 - unseen * custom.recall(label)
         return Suspect(0, "needless", quality, index, None, None, support)
     own = sure.classes == label
     same = np.where(seen[0].classes == label, seen[1][:, index], 0.0)
@@ -128,7 +178,7 @@ def _judge(
     mine = np.flatnonzero(own & (believed[1].argmax(axis=1) == index) & (fits >= _NEAR))
     if len(mine) and fits[mine].max() < placed:
         best = mine[(sure.scores[mine] * fits[mine]).argmax()]
-        quality = 1 - float(sure.scores[best]) * (1 - float(fits[best]))
+        quality = 1 - float(sure.scores[best]) * custom.better(label, float(fits[best]))
         return _suggest("badly placed", quality, index, sure, int(best))
     return None
 

@@ -116,12 +116,11 @@ def test_a_clean_set_gives_nothing_to_look_at(
     ("changes", "mistakes", "suspects", "pictures"),
     [
         ({}, 6, 4, 4 + 4),
-        ({"quality": 0.3}, 6, 3, 4 + 3),
         ({"quality": 0.05}, 6, 1, 4 + 1),
         ({"placed": 0.3}, 6, 3, 4 + 3),
         ({"iou": 0.3}, 4, 4, 3 + 4),
         ({"mistakes": 1}, 6, 4, 1 + 4),
-        ({"suspects": 1}, 6, 4, 4 + 1),
+        ({"suspects": 0}, 6, 4, 4),
         ({"threshold": 0.95}, None, None, None),
     ],
 )

@@ -49,7 +49,7 @@ def one(labels: Truth, found: Detections, **options: float) -> list[Suspect]:
         # Another class, believed far more.
         (truth((A, 0)), seen((A, 1, 0.9), (A, 0, 0.1)), "wrong class", 0, 1, 0.2),
         # The right class, badly placed.
-        (truth((MOVED, 0)), seen((A, 0, 0.9)), "badly placed", 0, 0, 1 - 0.9 * 2 / 3),
+        (truth((MOVED, 0)), seen((A, 0, 0.9)), "badly placed", 0, 0, 0.1),
     ],
 )
 def test_each_kind_of_error_is_found(
@@ -90,10 +90,32 @@ def test_what_is_seen_in_a_crowd_needs_no_label() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "count"), [({}, 1), ({"placed": 0.3}, 0), ({"quality": 0.3}, 0)]
+    ("options", "count"), [({}, 1), ({"placed": 0.3}, 0), ({"quality": 0.05}, 0)]
 )
 def test_limits_have_an_effect(options: dict[str, float], count: int) -> None:
     assert len(one(truth((MOVED, 0)), seen((A, 0, 0.9)), **options)) == count
+
+
+def test_a_miss_says_less_of_a_class_that_the_model_often_misses() -> None:
+    def unseen(others: int, missed: int) -> float:
+        truths = [truth((A, 0))] * (others + 1)
+        found = [seen()] * (missed + 1) + [seen((A, 0, 0.9))] * (others - missed)
+        return suspect_labels(truths, found, LIMITS, quality=1.0)[0].quality
+
+    assert unseen(9, 0) == pytest.approx(0.0)
+    assert unseen(9, 4) == pytest.approx(0.4)
+
+
+def test_a_bad_fit_says_less_of_a_class_that_often_fits_badly() -> None:
+    def moved(others: int, bad: int) -> float:
+        truths = [truth((MOVED, 0))] + [truth(([24, 0, 64, 40], 0))] * bad
+        truths += [truth((A, 0))] * (others - bad)
+        found = [seen((A, 0, 0.9))] * (others + 1)
+        listed = suspect_labels(truths, found, LIMITS, quality=1.0)
+        return next(one.quality for one in listed if one.picture == 0)
+
+    assert moved(9, 0) == pytest.approx(0.1)
+    assert moved(9, 4) == pytest.approx(1 - 0.9 * 0.6)
 
 
 def test_a_second_look_counts_for_half() -> None:
