@@ -40,7 +40,7 @@ def over_iou(report: Report) -> Any:
     for name in ("precision", "recall", "f1", "iou"):
         values = [_plain(getattr(scores, name)) for scores in report.by_iou]
         figure.add_scatter(x=ious, y=values, name=name, mode="lines+markers")
-    return _axes(figure, "IoU", f"at threshold {report.threshold:.3f}")
+    return _axes(figure, "IoU", report.limits)
 
 
 def over_threshold(report: Report) -> Any:
@@ -72,8 +72,17 @@ def f1_by_class(report: Report) -> Any:
             y=curves.f1[kept].tolist(),
             name=name,
             mode="lines",
+            legendgroup=name,
         )
-    figure.add_vline(x=report.threshold, line_dash="dot", annotation_text="threshold")
+        limit = float(report.thresholds[label])
+        figure.add_scatter(
+            x=[limit],
+            y=[_plain(scores_at(report.class_matches, limit, label=label).f1)],
+            name=f"{name} at its threshold",
+            mode="markers",
+            legendgroup=name,
+            showlegend=False,
+        )
     return _axes(figure, "threshold", f"at IoU {report.matches.ious[0]:g}")
 
 
@@ -130,7 +139,7 @@ def confusion(report: Report) -> Any:
         xaxis_title="said",
         yaxis_title="true",
         yaxis_autorange="reversed",
-        title=f"at threshold {report.threshold:.3f}, IoU {report.matches.ious[0]:g}",
+        title=f"{report.limits}, IoU {report.matches.ious[0]:g}",
     )
     return figure
 

@@ -50,6 +50,14 @@ class Report:
     areas: NDArray[np.float64]
     """Shape (objects,), pixels, in the order of `matches.objects`."""
 
+    @property
+    def limits(self) -> str:
+        """Say where detections are cut, for people."""
+        own = {round(float(limit), 6) for limit in self.thresholds}
+        if len(own) < 2:
+            return f"at threshold {self.threshold:.3f}"
+        return f"at thresholds by class, {min(own):.3f} to {max(own):.3f}"
+
     def values(self) -> dict[str, float]:
         """Give the single figures; one with nothing to measure it on is left out.
 

@@ -107,6 +107,11 @@ def test_regardless_of_class_maps_are_given_with_all_classes_taken_for_one() -> 
 def test_each_class_may_have_a_threshold_of_its_own() -> None:
     made = report(TRUTHS, FOUND, CLASSES, [0.95, 0.5, 0.5], EvaluateOptions(), fallback=0.5)
     assert made.threshold == 0.5
+    assert made.limits == "at thresholds by class, 0.500 to 0.950"
+    assert judge().limits == "at threshold 0.500"
+    (curves,) = [drawn for title, _, drawn in figures(made) if title == "F1 over threshold"]
+    marks = [one for one in curves.data if one.mode == "markers"]
+    assert [one.x[0] for one in marks] == pytest.approx([0.95, 0.5, 0.5])
     assert [row["recall"] for row in made.per_class()] == [0.0, 1.0, None]
     assert [row["threshold"] for row in made.per_class()] == pytest.approx([0.95, 0.5, 0.5])
     assert made.values()["recall"] == 0.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from models.detection.dataset import read_labels
 from models.detection.detections import Detections
@@ -17,6 +21,7 @@ from models.detection.options import TrainOptions
 from models.families import Checkpoints, family
 from models.package import ModelPackage, Threshold
 from tests.models.detection.conftest import TINY, Notes
+from tests.models.detection.test_coco_figures import NAMES, RECALLS
 
 DETECTION = family("detection")
 
@@ -244,6 +249,41 @@ def test_evaluation_shows_tables_plots_and_the_worst_pictures(
     scripted["test"] = [one.above(0.5).above(0.0) for one in almost_right(shapes, "test")]
     DETECTION.evaluate(package, shapes, "test", EvaluateOptions(threshold=0.5, samples=0), clean)
     assert len(clean.images) == 1  # the one with the false box at 0.8
+
+
+def test_cocos_figures_are_those_of_pycocotools_on_the_datasets_own_file(
+    shapes: Path, package: Path, scripted: dict[str, Any], notes: Notes
+) -> None:
+    rng = np.random.default_rng(0)
+    scripted["test"] = [
+        Detections(one.boxes + rng.normal(0, 3, one.boxes.shape).astype(np.float32), *rest)
+        for one in two_classes(shapes, "test")
+        for rest in [(one.scores, one.classes)]
+    ]
+    labels = read_labels(shapes, "test")
+    with contextlib.redirect_stdout(io.StringIO()):
+        ground = COCO(str(shapes / "test/labels.json"))
+        ids = {row["file_name"]: row["id"] for row in ground.dataset["images"]}
+        results = [
+            {
+                "image_id": ids[file],
+                "category_id": (3, 7)[label],
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+                "score": float(score),
+            }
+            for file, one in zip(labels.files, scripted["test"], strict=True)
+            for (x0, y0, x1, y1), score, label in zip(
+                one.boxes.astype(float).tolist(), one.scores, one.classes, strict=True
+            )
+        ]
+        reference = COCOeval(ground, ground.loadRes(results), "bbox")
+        reference.evaluate()
+        reference.accumulate()
+        reference.summarize()
+    values = DETECTION.evaluate(package, shapes, "test", EvaluateOptions(), notes).values
+    ours = [values.get(name, -1.0) for name in (*NAMES, *RECALLS)]
+    assert ours == reference.stats.tolist()
+    assert 0 < values["mAP"] < 1
 
 
 def test_the_real_predictor_is_asked_for_uncut_detections(
