@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from models.detection.metrics.coco import SIZES, CocoFigures, coco_figures
 from models.detection.metrics.confusion import confusion_matrix
 from models.detection.metrics.errors import ErrorBreakdown, errors_of
 from models.detection.metrics.matching import Matches, match
-from models.detection.metrics.scores import Scores, scores_at
+from models.detection.metrics.scores import Scores, scores_at, scores_by_class
 from models.detection.metrics.truth import Truth
 
 _SMALL, _MEDIUM = 32.0**2, 96.0**2
@@ -88,20 +89,22 @@ class Report:
     def per_class(self) -> list[dict[str, Any]]:
         """Give one row for each class; None where there is nothing to measure on."""
         rows = []
+        over = self._class_scores
+        objects = np.bincount(self.class_matches.objects, minlength=len(self.classes))
         for label, name in enumerate(self.classes):
-            limit = float(self.thresholds[label])
-            scores = scores_at(self.class_matches, limit, label=label)
+            limit, scores = float(self.thresholds[label]), over[0][label]
             sizes = zip(SIZES, self.coco.ap_by_size[:, label], strict=True)
             rows.append(
                 {
                     "class": name,
-                    "objects": int((self.class_matches.objects == label).sum()),
+                    "objects": int(objects[label]),
                     "detections": scores.correct + scores.false,
                     "threshold": round(limit, 6),
                     "precision": _known(scores.precision),
                     "recall": _known(scores.recall),
                     "f1": _known(scores.f1),
                     "iou": _known(scores.iou),
+                    "f1_mean": _known(_mean([one[label].f1 for one in over])),
                     "AP50": _known(float(self.coco.ap50[label])),
                     "AP": _known(float(self.coco.ap[label])),
                     **{f"AP_{size}": _known(float(value)) for size, value in sizes},
@@ -111,10 +114,25 @@ class Report:
 
     def over_iou(self) -> list[dict[str, Any]]:
         """Give one row for each IoU of the options, at the threshold."""
-        names = ("precision", "recall", "f1", "iou")
         return [
-            {"IoU": iou, **{name: _known(getattr(scores, name)) for name in names}}
+            {"IoU": iou, **_plain(scores)}
             for iou, scores in zip(self.matches.ious, self.by_iou, strict=True)
+        ]
+
+    def by_class_over_iou(self) -> list[dict[str, Any]]:
+        """Give one row for each class and IoU of the options, at the threshold."""
+        return [
+            {"class": name, "IoU": iou, **_plain(scores[label])}
+            for label, name in enumerate(self.classes)
+            for iou, scores in zip(self.matches.ious, self._class_scores, strict=True)
+        ]
+
+    @functools.cached_property
+    def _class_scores(self) -> list[list[Scores]]:
+        """By IoU and class."""
+        return [
+            scores_by_class(self.class_matches, self.thresholds, len(self.classes), index)
+            for index in range(len(self.class_matches.ious))
         ]
 
     def by_size(self) -> list[dict[str, Any]]:
@@ -167,6 +185,7 @@ class Report:
         """Give all tables as JSON-able values."""
         return {
             "over_iou": self.over_iou(),
+            "by_class_over_iou": self.by_class_over_iou(),
             "by_size": self.by_size(),
             "errors": self.error_rows(),
             "calibration": self.calibration_rows(),
@@ -238,6 +257,11 @@ def _one_class(
         ],
         [Detections(one.boxes, one.scores, np.zeros_like(one.classes)) for one in detections],
     )
+
+
+def _plain(scores: Scores) -> dict[str, float | None]:
+    names = ("precision", "recall", "f1", "iou")
+    return {name: _known(getattr(scores, name)) for name in names}
 
 
 def _known(value: float) -> float | None:

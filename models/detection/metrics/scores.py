@@ -78,6 +78,30 @@ def scores_at(
     )
 
 
+def scores_by_class(
+    matches: Matches, threshold: float | NDArray[np.float32], classes: int, iou: int = 0
+) -> list[Scores]:
+    """Count at a threshold for each class: what `scores_at` gives with its label.
+
+    Args:
+        matches: of detections that no higher threshold has cut, matched by class.
+        threshold: one for all, or one by class.
+        classes: number of classes.
+        iou: index of the IoU limit.
+    """
+    kept = matches.above(threshold) & ~matches.ignored[iou]
+    right = kept & matches.correct(iou)
+    labels = matches.classes[right]
+    counted = np.bincount(matches.classes[kept], minlength=classes).tolist()
+    correct = np.bincount(labels, minlength=classes).tolist()
+    overlap = np.bincount(labels, matches.overlap[iou][right], classes).tolist()
+    objects = np.bincount(matches.objects, minlength=classes).tolist()
+    return [
+        Scores(hits, all_ - hits, max(0, there - hits), sum_)
+        for hits, all_, there, sum_ in zip(correct, counted, objects, overlap, strict=True)
+    ]
+
+
 @dataclass(frozen=True)
 class ThresholdCurves:
     """Figures against the threshold, at one IoU."""

@@ -11,6 +11,7 @@ from models.detection.detections import Detections
 from models.detection.judging_options import EvaluateOptions
 from models.detection.metrics.figures import figures
 from models.detection.metrics.report import Report, report
+from models.detection.metrics.scores import scores_at, scores_by_class
 from models.detection.metrics.truth import Truth
 
 CLASSES = ("one", "two", "never")
@@ -56,6 +57,7 @@ def test_one_row_a_class_with_none_where_nothing_is() -> None:
         "recall": 1.0,
         "f1": 1.0,
         "iou": 1.0,
+        "f1_mean": 1.0,
         "AP50": pytest.approx(1.0),
         "AP": 1.0,
         "AP_small": pytest.approx(1.0),
@@ -135,11 +137,33 @@ def test_figures_by_size_of_the_object() -> None:
     assert [row["iou"] for row in rows] == pytest.approx([1.0, 0.0, 0.25])
 
 
+def test_each_class_is_judged_at_each_iou() -> None:
+    near = [found([0.9, 0.6], [0, 1], shift=1.0), Detections.none()]  # IoU 0.68 and 0.82
+    made = judge(seen=near)
+    rows = made.by_class_over_iou()
+    assert [row["class"] for row in rows] == [name for name in CLASSES for _ in range(10)]
+    right = {name: [row["recall"] for row in rows if row["class"] == name] for name in CLASSES}
+    assert right["one"] == [1.0] * 4 + [0.0] * 6
+    assert right["two"] == [1.0] * 7 + [0.0] * 3
+    assert right["never"] == [None] * 10
+    assert [row["f1_mean"] for row in made.per_class()] == pytest.approx([0.4, 0.7, None])
+    for index in range(10):
+        for label, scores in enumerate(scores_by_class(made.class_matches, 0.7, 3, index)):
+            assert scores == scores_at(made.class_matches, 0.7, iou=index, label=label)
+
+
 def test_everything_can_be_written_down() -> None:
     made = judge()
     details = made.details()
     json.dumps(details, allow_nan=False)
-    assert set(details) == {"over_iou", "by_size", "errors", "calibration", "confusion"}
+    assert set(details) == {
+        "over_iou",
+        "by_class_over_iou",
+        "by_size",
+        "errors",
+        "calibration",
+        "confusion",
+    }
     assert len(details["over_iou"]) == 10 and len(details["calibration"]) == 10
     assert {row["error"]: row["count"] for row in details["errors"]}["background"] == 1
     assert {"dAP_class", "dAP_missed", "ECE", "ECE_kept", "iou_mean"} <= set(made.values())
