@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+
 import torch
 
 from models.detection.networks.detector import Detector
+from models.detection.networks.freezing import freeze
 from models.detection.networks.options import NetworkOptions
 
 
@@ -23,7 +26,9 @@ def build_network(options: NetworkOptions, classes: int, *, pretrained: bool = F
     Raises:
         ValueError: no such backbone, too few feature maps, or weights that cannot be had.
     """
-    from models.detection.networks.dfine import build_dfine
-
-    network = build_dfine(options, classes, pretrained=pretrained)
+    module, function = options.entry.builder.split(":")
+    build = getattr(importlib.import_module(f"models.detection.networks.{module}"), function)
+    network: Detector = build(options, classes, pretrained=pretrained)
+    if options.freeze:
+        freeze(network.backbone(), options.freeze)
     return network.to(memory_format=torch.channels_last)

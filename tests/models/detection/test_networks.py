@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models.detection.networks.building import build_network
 from models.detection.networks.detector import Detector, load_network_weights, network_weights
+from models.detection.networks.freezing import freeze
 from models.detection.networks.options import NetworkOptions
 from models.detection.options import TrainOptions
 
@@ -218,3 +219,58 @@ def test_without_a_hub_its_weights_are_refused(tiny: Make, monkeypatch: pytest.M
     options = tiny(network={"weights": "hub"}).network
     with pytest.raises(ValueError, match=r"from hub \(OSError: no route to host\)"):
         build_network(options, 2, pretrained=True)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "parts"),
+    [("test_resnet", 4), ("mobilenetv4_conv_small_050", 4), ("hgnetv2_b0", 4)],
+)
+def test_frozen_parts_of_a_backbone_learn_nothing(backbone: str, parts: int) -> None:
+    network = timm.create_model(backbone, features_only=True, out_indices=(2, 3)).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    freeze(network, 2)
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 0.1)
+    torch.stack([one.square().mean() for one in network(pictures())]).sum().backward()
+    optimizer.step()
+    moved = {n for n, v in network.state_dict().items() if not torch.equal(v, before[n])}
+    names = list(before)
+    first = names.index(next(n for n in names if n in moved))
+    assert 0 < first < len(names)  # all that lies before the first moved tensor has stood still,
+    assert moved >= {n for n in names[first:] if n.endswith("running_mean")}  # and all after moved
+    with pytest.raises(ValueError, match=f"network.freeze=9: the backbone has {parts} parts"):
+        freeze(network, 9)
+
+
+def test_the_option_freezes_the_backbone_and_nothing_else(tiny: Make, tmp_path: Path) -> None:
+    file = tmp_path / "backbone.safetensors"
+    save_file(timm.create_model("test_resnet").state_dict(), file)
+    frozen = {}
+    for count in (0, 1, 3):
+        options = tiny(network={"weights": str(file), "freeze": count}).network
+        network = build_network(options, 2, pretrained=True)
+        frozen[count] = {n for n, p in network.named_parameters() if not p.requires_grad}
+    assert frozen[0] < frozen[1] < frozen[3]
+    assert all("backbone" in name for name in frozen[3] - frozen[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"name": "dfin"}, "no 'dfin'; near it: dfine"),
+        ({"name": "dfine-s", "levels": 2}, "network.levels=2 has no effect on dfine-s"),
+        ({"name": "rtdetr-r18", "backbone": "resnet18"}, "network.backbone=resnet18 has no effect"),
+        ({"freeze": 1}, "network.freeze needs network.weights"),
+        ({"freeze_batch_norm": True}, "network.freeze_batch_norm needs network.weights"),
+    ],
+)
+def test_options_that_do_not_apply_are_refused(given: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValueError, match=line):
+        NetworkOptions.model_validate(given)
+
+
+def test_a_published_size_brings_its_own_defaults_and_a_package_keeps_them() -> None:
+    published = NetworkOptions(name="dfine-s")
+    assert (published.image_size, published.queries) == (640, 300)
+    assert NetworkOptions(name="dfine-s", image_size=320).image_size == 320
+    assert NetworkOptions.model_validate(published.model_dump()) == published
+    assert (NetworkOptions().image_size, NetworkOptions().queries) == (320, 100)
