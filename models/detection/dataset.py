@@ -14,14 +14,12 @@ from models.detection.augmentation import Augmentation
 from models.detection.labels import Labels as Labels
 from models.detection.labels import read_categories as read_categories
 from models.detection.labels import read_labels as read_labels
+from models.detection.options import SIZE_STEP
 from models.detection.scene import Scene
 from models.preprocessing import Preprocessing
 from models.reporting import Image
 from models.training.order import Key, random_seed
 from models.training.picture_cache import PictureCache
-
-_SIZE_STEP = 32
-"""Strides of all networks divide it."""
 
 
 def read_picture(file: Path) -> Image:
@@ -66,12 +64,12 @@ class Changes:
 
     def size(self, key: Key, height: int, width: int) -> tuple[int, int]:
         """Choose the size of a batch's pictures: a function of seed, epoch and batch."""
-        reach = int(self.multiscale * min(height, width) / _SIZE_STEP)
+        reach = int(self.multiscale * min(height, width) / SIZE_STEP)
         if not reach or self.light(key.epoch):
             return height, width
-        seed = random_seed(self.seed, key.epoch, key.batch, _SIZE_STEP)
-        step = int(np.random.default_rng(seed).integers(-reach, reach + 1)) * _SIZE_STEP
-        return max(_SIZE_STEP, height + step), max(_SIZE_STEP, width + step)
+        seed = random_seed(self.seed, key.epoch, key.batch, SIZE_STEP)
+        step = int(np.random.default_rng(seed).integers(-reach, reach + 1)) * SIZE_STEP
+        return max(SIZE_STEP, height + step), max(SIZE_STEP, width + step)
 
 
 class Pictures(Dataset[dict[str, Any]]):

@@ -18,6 +18,7 @@ from models.detection.postprocessing import Postprocessing
 from models.normalisation import Normalisation
 from models.preprocessing import Preprocessing
 from models.training.learner import Learner
+from models.training.smoothing import smoothed
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,27 @@ class DetectionLearner(Learner):
     network: Detector
 
     def __init__(
-        self, network: Detector, options: TrainOptions, preprocessing: Preprocessing
+        self,
+        network: Detector,
+        options: TrainOptions,
+        preprocessing: Preprocessing,
+        classes: int,
     ) -> None:
         super().__init__(network, options)
+        self._classes = classes
         self.normalisation = Normalisation(preprocessing)
 
     def losses(self, batch: dict[str, Any]) -> Mapping[str, Tensor]:
         """Compute the weighted parts of the loss."""
-        return self.network.losses(self.normalisation(batch["images"]), batch["targets"])
+        images, amount = self.normalisation(batch["images"]), self.options.label_smoothing
+        if not amount:
+            return self.network.losses(images, batch["targets"])
+        return smoothed(
+            amount,
+            self._classes,
+            self.network.class_loss,
+            lambda: self.network.losses(images, batch["targets"]),
+        )
 
     def predict(self, batch: dict[str, Any]) -> list[RawPrediction]:
         """Run the network on validation pictures."""

@@ -33,7 +33,6 @@ class Samples(lightning.Callback):  # type: ignore[misc]
     ) -> None:
         self._options = options.samples
         self._epochs = options.epochs
-        self._window = options.validate_every
         self._labels = labels
         self._preprocessing = preprocessing
         self._reporter = reporter
@@ -57,7 +56,7 @@ class Samples(lightning.Callback):  # type: ignore[misc]
 
     def on_validation_end(self, trainer: lightning.Trainer, learner: DetectionLearner) -> None:
         """Show the first validation pictures with the truth on the left, predictions right."""
-        if not self._due(trainer, self._window):
+        if not self._due(trainer, learner.validate_every):
             return
         first = [one for one in learner.predictions if one.index < self._options.count]
         for one in first:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from models.detection.augmentation import Augmentation
 from models.detection.dataset import Changes, Labels, Pictures, collate, read_labels
-from models.detection.learner import DetectionLearner, RawPrediction
-from models.detection.metrics.coco import coco_figures
-from models.detection.metrics.truth import truths_of
+from models.detection.learner import DetectionLearner
 from models.detection.networks.building import build_network
 from models.detection.options import TrainOptions
 from models.detection.samples import Samples
+from models.detection.selection import Judge, Wanted
 from models.families import Checkpoints
 from models.preprocessing import Preprocessing
 from models.reporting import Reporter
@@ -40,7 +37,7 @@ def learn(
     )
     if options.network.weights == "none":
         reporter.log(f"training from scratch: no published weights for {options.network.backbone}")
-    learner = DetectionLearner(network, options, preprocessing)
+    learner = DetectionLearner(network, options, preprocessing, len(train.classes))
     cache = PictureCache(options.cache, checkpoints.folder)
     splits = Splits(
         train=Pictures(train, preprocessing, cache, _changes(options, preprocessing)),
@@ -48,10 +45,11 @@ def learn(
         collate=collate,
         train_size=len(train),
         val_size=len(val),
+        weights=Wanted(train, options),
     )
-    judge = _Judge(val, preprocessing)
+    judge = Judge(val, preprocessing, options.best_metric)
     samples = Samples(options, val, preprocessing, reporter)
-    return fit(learner, splits, judge, options.best_metric, checkpoints, reporter, [samples])
+    return fit(learner, splits, judge, judge.metric, checkpoints, reporter, [samples])
 
 
 def preprocessing_of(options: TrainOptions) -> Preprocessing:
@@ -70,24 +68,6 @@ def _changes(options: TrainOptions, preprocessing: Preprocessing) -> Changes:
         combine_until=options.epochs - wanted.mosaic_off_epochs,
         light_from=options.epochs - wanted.off_epochs,
     )
-
-
-class _Judge:
-    """COCO's figures of raw validation predictions."""
-
-    def __init__(self, labels: Labels, preprocessing: Preprocessing) -> None:
-        self._labels = labels
-        self._preprocessing = preprocessing
-        self._truths = truths_of(labels)
-
-    def __call__(self, predictions: Sequence[RawPrediction]) -> dict[str, float]:
-        ordered = sorted(predictions, key=lambda one: one.index)
-        detections = [one.detections(self._labels, self._preprocessing) for one in ordered]
-        truths = [self._truths[one.index] for one in ordered]
-        values = coco_figures(truths, detections, len(self._labels.classes)).values
-        return {
-            name: values[name] for name in ("mAP50", "mAP", "mAP75") if not np.isnan(values[name])
-        }
 
 
 def _check(train: Labels, val: Labels, options: TrainOptions, reporter: Reporter) -> None:

@@ -18,7 +18,6 @@ from models.training.averaging import Averaging
 from models.training.curves import Curves
 from models.training.files import BEST, LAST, save_weights
 from models.training.learner import Learner
-from models.training.options import TrainingOptions
 from models.training.order import TrainingLoader
 from models.training.progress import clock, memory
 
@@ -42,7 +41,7 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        options: TrainingOptions,
+        learner: Learner,
         averaging: Averaging,
         loader: TrainingLoader,
         judge: Judge,
@@ -56,7 +55,8 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
         self.seconds = 0.0
         self.interrupted = False
         self.finished = False
-        self._options = options
+        self._learner = learner
+        self._options = learner.options
         self._averaging = averaging
         self._loader = loader
         self._judge = judge
@@ -67,6 +67,7 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
         self._curves = Curves()
         self._loaded: dict[str, Any] | None = None
         self._bad = 0
+        self._flat = 0
         self._steps = 0
         self._ticked = 0.0
         self._epoch_seconds = 0.0
@@ -109,11 +110,11 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
         self, trainer: lightning.Trainer, learner: Learner, batch: Any, batch_idx: int
     ) -> None:
         """Decide whether this epoch is validated; not at its start, which a resume may skip."""
-        trainer.check_val_every_n_epoch = 1 if self._due(trainer, "validate_every") else _NEVER
+        due = self._due(trainer, learner.validate_every)
+        trainer.check_val_every_n_epoch = 1 if due else _NEVER
 
-    def _due(self, trainer: lightning.Trainer, option: str) -> bool:
+    def _due(self, trainer: lightning.Trainer, every: int) -> bool:
         epoch = trainer.current_epoch + 1
-        every: int = getattr(self._options, option)
         return bool(epoch % every == 0 or epoch >= self._options.epochs)
 
     def on_train_batch_end(
@@ -173,11 +174,15 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
                 for name, value in self._averaging.weights(learner).items()
             }
             self.best = Best(epoch, metrics, weights)
-            self._bad = 0
+            self._bad = self._flat = 0
             if trainer.is_global_zero:
                 save_weights(weights, self._checkpoints.folder / BEST)
         else:
             self._bad += 1
+            self._flat += 1
+            if self._flat >= self._options.schedule.plateau:
+                self._flat = 0
+                learner.plateaus += 1
             if 0 < self._options.patience <= self._bad:
                 trainer.should_stop = True
                 self._reporter.log(
@@ -213,7 +218,7 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
         self._announce(trainer, learner, epoch, losses["total"], speed)
         # Early stopping and the caps end a training for good, Ctrl-C lets a later one go on.
         self.finished = trainer.should_stop and not self.interrupted
-        if self.finished or (whole and self._due(trainer, "checkpoint_every")):
+        if self.finished or (whole and self._due(trainer, self._options.checkpoint_every)):
             self._save(trainer)
 
     def _announce(
@@ -260,6 +265,9 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
             "epochs": self.epochs,
             "seconds": self.seconds,
             "bad": self._bad,
+            "flat": self._flat,
+            "plateaus": self._learner.plateaus,
+            "batch_size": self._learner.batch_size,
             "epoch_seconds": self._epoch_seconds,
             "epoch_pictures": self._epoch_pictures,
             "curves": self._curves.state_dict(),
@@ -272,6 +280,8 @@ class Bookkeeper(lightning.Callback):  # type: ignore[misc]
         self.epochs = state_dict["epochs"]
         self.seconds = state_dict["seconds"]
         self._bad = state_dict["bad"]
+        self._flat = state_dict["flat"]
+        self._learner.plateaus = state_dict["plateaus"]
         self._epoch_seconds = state_dict["epoch_seconds"]
         self._epoch_pictures = state_dict["epoch_pictures"]
         self._loaded = state_dict["curves"]

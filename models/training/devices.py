@@ -62,7 +62,8 @@ def first_process() -> bool:
 def choose_device(options: TrainingOptions) -> Device:
     """Pick device and precision.
 
-    Under `torchrun` (which sets `LOCAL_WORLD_SIZE`) training is spread over its processes.
+    Under `torchrun`, and with `devices` above 1, training is spread over several processes: both
+    set `LOCAL_WORLD_SIZE`.
 
     Raises:
         ValueError: the machine has not what the options ask for.
@@ -79,6 +80,11 @@ def choose_device(options: TrainingOptions) -> Device:
         raise ValueError("precision=fp16 needs a GPU; on a CPU use auto, bf16 or float32")
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1 and options.devices > 1:
+        raise ValueError(
+            f"devices={options.devices}: nobody started the other processes; use the train stage, "
+            f"torchrun, or models.training.companions.together"
+        )
     return Device(
         accelerator="cuda" if cuda else "cpu",
         precision={"float32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}[precision],

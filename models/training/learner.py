@@ -24,6 +24,12 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         self.options = options
         self.steps = 1
         """Optimizer steps in all; the loop sets it once the data's length is known."""
+        self.batch_size = 8
+        """Pictures in a batch; set by the loop, as is `validate_every`."""
+        self.validate_every = 1
+        """Epochs between validations."""
+        self.plateaus = 0
+        """How often the validation figure has stood still for as long as `schedule.plateau`."""
         self.predictions: list[Any] = []
         """What `predict` made of the validation pictures in the present validation."""
         self.gradient_norm: Tensor | None = None
@@ -120,7 +126,7 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
             fused=self.trainer.precision != "16-mixed",
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: rate(self.options.schedule, step, self.steps)
+            optimizer, lambda step: rate(self.options.schedule, step, self.steps, self.plateaus)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

@@ -14,18 +14,19 @@ from typing import Any
 
 import lightning
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from models.families import Checkpoints
 from models.reporting import Reporter, Silence
 from models.training.averaging import Averaging
+from models.training.batch_size import CPU_BATCH, largest_batch
 from models.training.bookkeeper import Bookkeeper, Judge
 from models.training.devices import Device, choose_device, first_process
 from models.training.interrupts import interrupts
 from models.training.learner import Learner
 from models.training.options import TrainingOptions
-from models.training.order import TrainingLoader, TrainingOrder
+from models.training.order import Key, TrainingLoader, TrainingOrder, Weights
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Splits:
     collate: Callable[[list[Any]], Any]
     train_size: int
     val_size: int
+    weights: Weights = lambda _: None
+    """How often each training picture is wanted in an epoch."""
 
 
 def fit(
@@ -87,13 +90,18 @@ def fit(
     device = choose_device(options)
     if not first_process():
         reporter = Silence()
-    loader = _training_loader(splits, options, device)
-    learner.steps = training_steps(splits.train_size, options, device.world)
+    held = _check(checkpoints.resume, learner)
+    learner.batch_size = held.get("batch_size") or _batch_size(learner, splits, device)
+    loader = _training_loader(splits, learner, device)
+    learner.steps = training_steps(splits.train_size, options, device.world, learner.batch_size)
+    learner.validate_every = validation_interval(options, len(loader))
+    if options.sync_batch_norm:
+        learner.network = _synchronised(learner.network, device)
     averaging = Averaging(options.ema)
     checkpoints.stop_requested()  # who answers by taking Ctrl-C does so now: last in, first out
-    with _threads(options.threads), interrupts(reporter.log) as pressed:
+    with _threads(options.threads or cores_each(device)), interrupts(reporter.log) as pressed:
         books = Bookkeeper(
-            options, averaging, loader, judge, metric, checkpoints, reporter, pressed
+            learner, averaging, loader, judge, metric, checkpoints, reporter, pressed
         )
         _quieten()
         trainer = lightning.Trainer(
@@ -110,7 +118,6 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        held = _check(checkpoints.resume, learner)
         if held.get("finished"):
             books.load_state_dict(held)
         else:
@@ -122,7 +129,7 @@ def fit(
             trainer.fit(
                 learner,
                 loader,
-                _validation_loader(splits, options, device),
+                _validation_loader(splits, learner, device),
                 ckpt_path=checkpoints.resume,
                 weights_only=True,
             )
@@ -149,15 +156,64 @@ def _threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def training_steps(pictures: int, options: TrainingOptions, processes: int = 1) -> int:
-    """Count the optimizer steps of a whole training."""
-    batches = math.ceil(math.ceil(pictures / processes) / options.batch_size)
+def cores_each(device: Device) -> int:
+    """Threads for each of several processes on a CPU; 0 leaves torch's own choice."""
+    if device.devices == 1:
+        return 0
+    return max(1, (os.cpu_count() or 1) // device.devices)
+
+
+def training_steps(
+    pictures: int, options: TrainingOptions, processes: int = 1, batch_size: int = 0
+) -> int:
+    """Count the optimizer steps of a whole training; `batch_size` replaces that of `options`."""
+    size = batch_size or int(options.batch_size)
+    batches = math.ceil(math.ceil(pictures / processes) / size)
     steps = options.epochs * math.ceil(batches / options.accumulate)
     return min(steps, options.max_steps) if options.max_steps else steps
 
 
-def _training_loader(splits: Splits, options: TrainingOptions, device: Device) -> TrainingLoader:
-    order = TrainingOrder(splits.train_size, options.batch_size, options.seed)
+def validation_interval(options: TrainingOptions, batches: int) -> int:
+    """Say how many epochs lie between validations where an epoch has so many batches."""
+    if options.validate_every != "auto":
+        return options.validate_every
+    return max(1, round(5.0 * math.exp(-batches / 40.0)))
+
+
+def _batch_size(learner: Learner, splits: Splits, device: Device) -> int:
+    if learner.options.batch_size != "auto":
+        return learner.options.batch_size
+    if device.world > 1:
+        raise ValueError(
+            "batch_size=auto finds the size for one process; with several give a number"
+        )
+    if not device.cuda:
+        return CPU_BATCH
+    most = min(256, splits.train_size)
+
+    def batch(size: int) -> Any:
+        keys = [Key(0, place % splits.train_size, 0) for place in range(size)]
+        return splits.collate([splits.train[key] for key in keys])
+
+    return largest_batch(learner, batch, most, device)
+
+
+def _synchronised(network: nn.Module, device: Device) -> nn.Module:
+    """Let batch norm layers, timm's own among them, average over all processes."""
+    if not device.cuda or device.world == 1:
+        raise ValueError(
+            "sync_batch_norm=true has no effect here: it needs several GPUs that train together "
+            "(devices=2 or torchrun)"
+        )
+    from timm.layers.norm_act import convert_sync_batchnorm
+
+    converted: nn.Module = convert_sync_batchnorm(network)
+    return converted
+
+
+def _training_loader(splits: Splits, learner: Learner, device: Device) -> TrainingLoader:
+    options = learner.options
+    order = TrainingOrder(splits.train_size, learner.batch_size, options.seed, splits.weights)
     workers = device.workers(options)
     loader = TrainingLoader(
         splits.train,
@@ -171,13 +227,13 @@ def _training_loader(splits: Splits, options: TrainingOptions, device: Device) -
     return loader
 
 
-def _validation_loader(splits: Splits, options: TrainingOptions, device: Device) -> DataLoader[Any]:
+def _validation_loader(splits: Splits, learner: Learner, device: Device) -> DataLoader[Any]:
     # Each process takes every n-th picture; none is seen twice.
     rank = int(os.environ.get("RANK", "0")) if device.world > 1 else 0
-    workers = device.workers(options)
+    workers = device.workers(learner.options)
     return DataLoader(
         splits.val,
-        batch_size=options.batch_size,
+        batch_size=learner.batch_size,
         sampler=range(rank, splits.val_size, device.world),
         collate_fn=splits.collate,
         num_workers=workers,
@@ -219,7 +275,8 @@ def _say_start(learner: Learner, device: Device, resume: Path | None, reporter: 
     reporter.log(
         f"training {parameters / 1e6:.2f} M parameters for {learner.steps} steps on "
         f"{device.devices * device.nodes} x {device.accelerator} in {device.precision}, "
-        f"{torch.get_num_threads()} threads" + (f", going on from {resume.name}" if resume else "")
+        f"batches of {learner.batch_size}, {torch.get_num_threads()} threads"
+        + (f", going on from {resume.name}" if resume else "")
     )
 
 

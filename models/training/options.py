@@ -32,16 +32,20 @@ class OptimizerOptions(Options):
 class ScheduleOptions(Options):
     """How the learning rate moves: a linear warm-up, then the named shape."""
 
-    name: Literal["cosine", "linear", "constant", "multistep"] = "cosine"
-    """Shape after the warm-up."""
+    name: Literal["cosine", "linear", "constant", "multistep", "onecycle", "plateau"] = "cosine"
+    """Shape after the warm-up. `onecycle` (Smith and Topin, 2018) is `cosine` whose warm-up is half
+    a cosine too, from a 25th of the peak; give it a `warmup` of about 0.3. `plateau` multiplies the
+    rate by `gamma` when the validation figure stands still."""
     warmup: Fraction = 0.05
     """Share of all optimizer steps over which the rate rises from near 0 to `optimizer.lr`."""
     final: Fraction = 0.01
-    """Rate at the last step as a share of the peak, for `cosine` and `linear`."""
+    """Rate at the last step as a share of the peak, for `cosine`, `onecycle` and `linear`."""
     milestones: tuple[Fraction, ...] = (0.7, 0.9)
     """For `multistep`: shares of all steps at which the rate is multiplied by `gamma`."""
     gamma: Fraction = 0.1
-    """For `multistep`: the factor at each milestone."""
+    """For `multistep` and `plateau`: the factor at each milestone or plateau."""
+    plateau: int = Field(5, ge=1)
+    """For `plateau`: validations without a better figure before the rate falls."""
 
 
 class EmaOptions(Options):
@@ -72,8 +76,10 @@ class TrainingOptions(Options):
 
     epochs: int = Field(50, ge=1)
     """Passes over the training split."""
-    batch_size: int = Field(8, ge=1)
-    """Pictures in one forward pass, on each device."""
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 8
+    """Pictures in one forward pass, on each device. `auto`: on a GPU the largest power of two, 256
+    at most, whose training step fits with a fifth of the memory to spare, found by trial; on a CPU
+    8. The learning rate isn't scaled with it."""
     accumulate: int = Field(1, ge=1)
     """Batches whose gradients are summed before one optimizer step; a smaller rest at the end of
     an epoch gets a step of its own, weighted by its size."""
@@ -85,6 +91,10 @@ class TrainingOptions(Options):
     CPU."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; `auto` takes a CUDA GPU if there is one."""
+    devices: int = Field(1, ge=1, le=64)
+    """Processes on this machine that train one model together, each on a GPU of its own or, with
+    device=cpu, on a share of the cores; each takes `batch_size` pictures a batch. torchrun does
+    the same from outside, and for several machines."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Every random choice is a function of the seed, the epoch and the picture or step."""
     threads: int = Field(0, ge=0)
@@ -94,14 +104,19 @@ class TrainingOptions(Options):
     workers: Annotated[int, Field(ge=0)] | Literal["auto"] = "auto"
     """Processes that load pictures; 0 loads in the training process. `auto`: 0 on a CPU, where
     they would take cores from the network, else one for each core but one, 8 at most."""
-    validate_every: int = Field(1, ge=1)
-    """Epochs between validations; the last epoch is always validated."""
+    validate_every: Annotated[int, Field(ge=1)] | Literal["auto"] = 1
+    """Epochs between validations; the last epoch is always validated. `auto`: 5 where epochs are
+    very short, down to 1 from about 95 batches on: round(5 * exp(-batches / 40)), at least 1."""
     patience: int = Field(0, ge=0)
     """Early stopping: validations without a better figure before training ends; 0 never stops."""
     checkpoint_every: int = Field(1, ge=1)
     """Epochs between checkpoints; the last epoch always has one."""
     checkpoint_steps: int = Field(0, ge=0)
     """Optimizer steps between further checkpoints inside an epoch; 0 has none. For long epochs."""
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of each class target that is spread evenly over all classes; 0.1 is usual."""
+    sync_batch_norm: bool = False
+    """Batch norm over the pictures of all GPUs that train together, for small batches."""
     max_steps: int = Field(0, ge=0)
     """Ends training after so many optimizer steps, and lets the schedule end there; 0 is no cap.
     For fast development runs."""

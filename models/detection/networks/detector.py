@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from models.detection.postprocessing import Postprocessing
 from models.package import Output
+from models.training.smoothing import ClassLoss
 from models.training.weights import distinct_tensors
 
 Target = dict[str, Tensor]
@@ -22,6 +23,10 @@ class Detector(nn.Module, ABC):
 
     The inference view is `forward`; training calls `losses`.
     """
+
+    class_loss: ClassLoss = "sigmoid"
+    """How `losses` turns class logits into confidences; label smoothing acts accordingly on
+    `binary_cross_entropy_with_logits` over [..., classes], or on `cross_entropy`."""
 
     @abstractmethod
     def forward(self, pixel_values: Tensor) -> tuple[Tensor, ...]:

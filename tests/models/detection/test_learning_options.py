@@ -60,6 +60,15 @@ def test_every_option_has_a_test_that_names_it(model: type[BaseModel]) -> None:
         (TrainOptions, {"network": {"decoder_layers": 1}}, "network.decoder_layers"),
         (TrainOptions, {"augmentation": {"scale": [2.0, 1.0]}}, "augmentation.scale"),
         (TrainOptions, {"network": {"image_size": 64, "levels": 2, "queries": 21}}, "network"),
+        (
+            TrainOptions,
+            {
+                "network": {"image_size": 96, "levels": 2, "queries": 30},
+                "augmentation": {"multiscale": 0.4},
+            },
+            "",
+        ),
+        (TrainOptions, {"best_metric": []}, "best_metric"),
         (TrainOptions, {"precision": "fp16", "device": "cpu"}, ""),
         (TrainOptions, {"network": {"freeze_batch_norm": True}}, "network"),
         (TuneOptions, {"iou": 1.0}, "iou"),

@@ -16,13 +16,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from models.detection.learner import DetectionLearner
 from models.detection.options import TrainOptions
 from models.detection.train import learn
 from models.families import Checkpoints, family
 from models.package import ModelPackage
 from models.training.averaging import Averaging
 from models.training.files import BEST, LAST
-from models.training.loop import training_steps
+from models.training.loop import training_steps, validation_interval
 from tests.models.detection.conftest import Killed, Notes, write_shapes
 
 Make = Callable[..., TrainOptions]
@@ -81,6 +82,18 @@ def test_a_training_leaves_a_package_checkpoints_and_curves(
     assert any("left" in line and "pictures/s" in line for line in notes.lines)
 
 
+EVERYTHING: dict[str, Any] = {
+    "network": {"image_size": 96},
+    "checkpoint_steps": 1,
+    "augmentation": {"mosaic": 0.7, "mixup": 0.3, "multiscale": 0.4, "photometric": 0.5},
+    "schedule": {"name": "plateau", "plateau": 1, "gamma": 0.5, "warmup": 0.0},
+    "balance": 0.9,
+    "background_free_epochs": 1,
+    "label_smoothing": 0.1,
+    "best_metric": ("mAP50", "f1"),
+}
+
+
 @pytest.mark.parametrize(
     ("kill_at", "changes"),
     [
@@ -89,6 +102,8 @@ def test_a_training_leaves_a_package_checkpoints_and_curves(
         (4, {"checkpoint_steps": 1}),  # in the middle of one
         (2, {"checkpoint_steps": 2, "accumulate": 1, "workers": 1}),
         (3, {"checkpoint_steps": 2, "accumulate": 1, "workers": 1}),
+        (5, EVERYTHING),
+        (8, {**EVERYTHING, "workers": 2}),
     ],
 )
 def test_a_killed_training_resumes_to_the_same_bits_and_curves(
@@ -213,7 +228,7 @@ def test_the_best_weights_are_kept_not_the_last(
 ) -> None:
     values = iter([0.1, 0.7, 0.2])
     monkeypatch.setattr(
-        "models.detection.train._Judge.__call__",
+        "models.detection.selection.Judge.__call__",
         lambda *_: {"mAP50": 0.9, "mAP": next(values)},
     )
     kept: dict[int, str] = {}
@@ -324,7 +339,11 @@ def test_too_few_queries_are_pointed_out(
         ("augmentation", {"augmentation": {"flip": 0.0, "affine": 0.0, "colour": 0.0}}),
         ("augmentation.off_epochs", {"augmentation": {"off_epochs": 1}}),
         ("augmentation.mosaic", {"augmentation": {"mosaic": 1.0}}),
-        ("augmentation.multiscale", {"augmentation": {"multiscale": 0.5}}),
+        ("label_smoothing", {"label_smoothing": 0.2}),
+        ("balance", {"balance": 1.0}),
+        ("background_free_epochs", {"background_free_epochs": 1}),
+        ("batch_size", {"batch_size": "auto"}),
+        ("schedule.name", {"schedule": {"name": "plateau"}}),
         ("network.denoising_queries", {"network": {"denoising_queries": 0}}),
     ],
 )
@@ -332,6 +351,28 @@ def test_each_option_changes_the_weights(
     shapes: Path, tiny: Make, saving: Saving, base: str, name: str, changes: dict[str, Any]
 ) -> None:
     assert digest(learn(shapes, tiny(**changes), saving(), Notes()).weights) != base
+
+
+def test_multiscale_changes_the_weights_but_not_the_size_of_validation(
+    shapes: Path, tiny: Make, saving: Saving
+) -> None:
+    digests = []
+    for multiscale in (0.0, 0.4):
+        options = tiny(network={"image_size": 96}, augmentation={"multiscale": multiscale})
+        seen: list[tuple[int, ...]] = []
+        original = DetectionLearner.predict
+
+        def predict(
+            self: DetectionLearner, batch: Any, seen: list[Any] = seen, original: Any = original
+        ) -> Any:
+            seen.append(tuple(batch["images"].shape[1:]))
+            return original(self, batch)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DetectionLearner, "predict", predict)
+            digests.append(digest(learn(shapes, options, saving(), Notes()).weights))
+        assert set(seen) == {(96, 96, 3)}
+    assert digests[0] != digests[1]
 
 
 def test_a_mosaic_is_off_in_the_last_epochs(
@@ -413,13 +454,66 @@ def test_validations_and_samples_come_as_often_as_asked(
     assert shown == {"augmented batch": [1, 3, 5], "truth | predictions": [2, 4, 5]}
 
 
+def test_the_rate_falls_when_the_figure_stands_still(
+    shapes: Path, tiny: Make, saving: Saving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for plateau, expected in ((1, [1.0, 0.5, 0.25, 0.25]), (2, [1.0, 1.0, 0.5, 0.5])):
+        values = iter([0.5, 0.4, 0.3, 0.6, 0.7])
+        monkeypatch.setattr(
+            "models.detection.selection.Judge.__call__",
+            lambda *_, found=values: {"mAP": next(found)},
+        )
+        schedule = {"name": "plateau", "plateau": plateau, "gamma": 0.5, "warmup": 0.0}
+        options = tiny(epochs=5, schedule=schedule, optimizer={"lr": 1e-3})
+        notes = Notes()
+        learn(shapes, options, saving(str(plateau)), notes)
+        shown = [value / 1e-3 for _, value in notes.curve("learning rate", "head")]
+        # A point is the rate at the end of its epoch; the first two validations are its past.
+        assert shown[1:] == pytest.approx(expected)
+
+
+def test_the_interval_between_validations_follows_the_length_of_an_epoch(
+    shapes: Path, tiny: Make, saving: Saving, notes: Notes
+) -> None:
+    auto = tiny(epochs=5, validate_every="auto")
+    assert [validation_interval(auto, batches) for batches in (1, 20, 40, 95, 1000)] == [
+        *(5, 3, 2, 1, 1)
+    ]
+    assert validation_interval(tiny(validate_every=7), 1) == 7
+    learn(shapes, auto, saving(), notes)
+    assert [epoch for epoch, _ in notes.curve("validation", "mAP")] == [4, 5]
+
+
+def test_the_mean_of_several_figures_picks_the_best_epoch(
+    shapes: Path, tiny: Make, saving: Saving, notes: Notes
+) -> None:
+    options = tiny(best_metric=("mAP50", "f1", "iou"))
+    done = learn(shapes, options, saving(), notes)
+    mean = np.mean([done.metrics[name] for name in ("mAP50", "f1", "iou")])
+    assert done.metrics["mean of mAP50, f1, iou"] == pytest.approx(mean)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"sync_batch_norm": True}, "sync_batch_norm=true has no effect here"),
+        ({"augmentation": {"albumentations": [{"name": "Nothing"}]}}, "has no 'Nothing'"),
+    ],
+)
+def test_an_option_that_can_have_no_effect_is_refused(
+    shapes: Path, tiny: Make, saving: Saving, notes: Notes, changes: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(ValueError, match=line):
+        learn(shapes, tiny(**changes), saving(), notes)
+
+
 def test_the_chosen_figure_picks_the_best_epoch(
     shapes: Path, tiny: Make, saving: Saving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for metric, expected in (("mAP", 1), ("mAP50", 2)):
         values = iter([{"mAP": 0.5, "mAP50": 0.6}, {"mAP": 0.4, "mAP50": 0.8}])
         monkeypatch.setattr(
-            "models.detection.train._Judge.__call__", lambda *_, found=values: next(found)
+            "models.detection.selection.Judge.__call__", lambda *_, found=values: next(found)
         )
         done = learn(shapes, tiny(epochs=2, best_metric=metric), saving(metric), Notes())
         assert done.best_epoch == expected

@@ -76,3 +76,11 @@ def test_workers(
     monkeypatch.setattr(subject.os, "sched_getaffinity", lambda _: set(range(cores)))
     options = TrainingOptions.model_validate({"workers": workers})
     assert Device(accelerator, "32-true", 1, 1).workers(options) == expected
+
+
+def test_further_devices_that_nobody_started_are_pointed_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with pytest.raises(ValueError, match="devices=2: nobody started the other processes"):
+        choose_device(TrainingOptions(devices=2, device="cpu"))

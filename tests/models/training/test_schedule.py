@@ -35,6 +35,20 @@ def test_shape(options: dict[str, object], expected: dict[int, float]) -> None:
     assert {step: found[step] for step in expected} == pytest.approx(expected)
 
 
+def test_onecycle_rises_and_falls_by_cosines() -> None:
+    found = rates(name="onecycle", warmup=0.3, final=0.0)
+    assert found[0] == pytest.approx(0.04 + 0.96 * 0.0026, abs=1e-3)
+    assert found[:31] == sorted(found[:31]) and found[30:] == sorted(found[30:])[::-1]
+    assert (found[30], found[65], found[100]) == pytest.approx((1.0, 0.5, 0.0))
+    assert found[15] == pytest.approx(0.04 + 0.96 * 0.5, abs=0.03)
+
+
+def test_plateaus_lower_the_rate_after_the_warmup() -> None:
+    schedule = ScheduleOptions(name="plateau", warmup=0.1, gamma=0.5)
+    assert [rate(schedule, 50, 100, plateaus) for plateaus in range(3)] == [1.0, 0.5, 0.25]
+    assert rate(schedule, 4, 100, 2) == rate(schedule, 4, 100, 0) < 1.0
+
+
 def test_one_step_is_enough() -> None:
     assert rates(steps=1, warmup=0.05)[0] == 1.0
     assert 0.0 < rates(steps=1, warmup=1.0)[0] <= 1.0
