@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detection.detections import Detections
-from models.detection.metrics.matching import Matches, box_iou, match
+from models.detection.metrics.greedy import best_of_each, overlapping
+from models.detection.metrics.matching import Matches, match
 from models.detection.metrics.truth import Truth
 
 Floats = NDArray[np.float64]
@@ -27,6 +28,8 @@ KINDS = ("class", "localisation", "both", "duplicate", "background", "missed")
 `background`: nothing is there; `missed`: an object that no detection came near."""
 CLASS, LOCALISATION, BOTH, DUPLICATE, BACKGROUND, MISSED = range(6)
 RIGHT, IGNORED = -1, -2
+_TOUCH = 1e-9
+"""IoU of boxes that overlap at all."""
 
 
 @dataclass(frozen=True)
@@ -86,54 +89,62 @@ def errors_of(
     targets = found.copy()
     taken = np.zeros(len(matches.objects), bool)
     taken[found[found >= 0]] = True
-    first = np.cumsum([0, *map(len, truths)])
     wrong = np.flatnonzero(kinds == BACKGROUND)
     wrong = wrong[np.argsort(matches.pictures[wrong], kind="stable")]
-    bounds = np.searchsorted(matches.pictures[wrong], np.arange(len(truths) + 1))
-    for picture in np.unique(matches.pictures[wrong]):
-        truth = truths[picture]
-        if not len(truth):
-            continue
-        here = wrong[bounds[picture] : bounds[picture + 1]]
-        kind, target = _kinds(
-            box_iou(matches.boxes[here], truth.boxes),
-            matches.classes[here][:, None] == truth.classes[None, :],
-            taken[first[picture] : first[picture + 1]],
-            (right, background),
-        )
-        kinds[here] = kind
-        targets[here] = np.where(target >= 0, target + first[picture], -1)
+    counts = (
+        np.bincount(matches.pictures[wrong], minlength=len(truths)),
+        np.array([len(truth) for truth in truths], np.int64),
+    )
+    places = np.concatenate([truth.boxes for truth in truths] or [np.zeros((0, 4), np.float32)])
+    kinds[wrong], targets[wrong] = _kinds(
+        (matches.boxes[wrong], matches.classes[wrong]),
+        (places, matches.objects, taken),
+        counts,
+        (right, background),
+    )
     covered = taken.copy()
     mended = np.isin(kinds, (CLASS, LOCALISATION))
     covered[targets[mended]] = True
     missed = ~covered
-    counts = {name: int((kinds == kind).sum()) for kind, name in enumerate(KINDS)}
-    counts["missed"] = int(missed.sum())
+    occurs = {name: int((kinds == kind).sum()) for kind, name in enumerate(KINDS)}
+    occurs["missed"] = int(missed.sum())
     ap, costs = _costs(matches, kinds, targets, missed, classes)
-    return ErrorBreakdown(ap, counts, costs, matches, kinds, targets, missed)
+    return ErrorBreakdown(ap, occurs, costs, matches, kinds, targets, missed)
 
 
 def _kinds(
-    overlap: NDArray[np.float32], same: Bools, taken: Bools, limits: tuple[float, float]
+    detections: tuple[NDArray[np.float32], Ints],
+    objects: tuple[NDArray[np.float32], Ints, Bools],
+    counts: tuple[Ints, Ints],
+    limits: tuple[float, float],
 ) -> tuple[Ints, Ints]:
-    """Kinds and targets of the false detections of one picture that has objects.
+    """Tell the kinds and targets of false detections.
 
     Args:
-        overlap: (N, M), IoU with each object.
-        same: (N, M), whether classes agree.
-        taken: (M,), objects that were found.
+        detections: boxes and classes, picture after picture.
+        objects: boxes, classes and whether they were found, picture after picture.
+        counts: detections and objects of each picture.
         limits: IoU of a right detection, and of one that isn't background.
     """
     right, background = limits
-    own, other = np.where(same, overlap, -1.0), np.where(same, -1.0, overlap)
-    badly = (own.max(axis=1) >= background) & (own.max(axis=1) < right)
-    misnamed = other.max(axis=1) >= right
-    double = np.where(taken[None, :], own, -1.0).max(axis=1) >= right
-    nothing = overlap.max(axis=1) < background
-    cases = [badly, misnamed, double, nothing]
-    kinds = np.select(cases, [LOCALISATION, CLASS, DUPLICATE, BACKGROUND], BOTH)
-    targets = np.select([badly, misnamed], [own.argmax(axis=1), other.argmax(axis=1)], -1)
-    return kinds.astype(np.int64), targets.astype(np.int64)
+    kinds = np.full(len(detections[0]), BACKGROUND)
+    targets = np.full(len(kinds), -1)
+    for one, other, overlap in overlapping(detections[0], objects[0], counts, _TOUCH):
+        heads = np.flatnonzero(np.diff(one, prepend=-1))
+        if not len(heads):
+            continue
+        same = detections[1][one] == objects[1][other]
+        own, mine = best_of_each(np.where(same, overlap, np.float32(0)), heads)
+        foreign, theirs = best_of_each(np.where(same, np.float32(0), overlap), heads)
+        double, _ = best_of_each(np.where(same & objects[2][other], overlap, np.float32(0)), heads)
+        badly = (own >= background) & (own < right)
+        misnamed = foreign >= right
+        nothing = np.maximum(own, foreign) < background
+        cases = [badly, misnamed, double >= right, nothing]
+        which = one[heads]
+        kinds[which] = np.select(cases, [LOCALISATION, CLASS, DUPLICATE, BACKGROUND], BOTH)
+        targets[which] = np.select([badly, misnamed], [other[mine], other[theirs]], -1)
+    return kinds, targets
 
 
 def _costs(

@@ -41,18 +41,32 @@ def greedy(
     # No overlap is no match.
     limits = np.maximum(np.asarray(ious, np.float32), np.float32(1e-9))
     if len(took):
-        for detection, found, overlap in _chunks(detections, objects, counts, limits.min()):
-            _rounds(took, how, (detection, found, overlap), detections[1], limits)
+        least = float(limits.min())
+        groups = (detections[1], objects[1])
+        for pairs in overlapping(detections[0], objects[0], counts, least, groups):
+            _rounds(took, how, pairs, detections[1], limits)
     return took, how
 
 
-def _chunks(
-    detections: tuple[Floats, Ints],
-    objects: tuple[Floats, Ints],
+def overlapping(
+    detections: Floats,
+    objects: Floats,
     counts: tuple[Ints, Ints],
-    least: np.float32,
+    least: float,
+    groups: tuple[Ints, Ints] | None = None,
 ) -> Iterator[tuple[Ints, Ints, Floats]]:
-    """Give the pairs of one group that overlap enough: detection, object, IoU; by detection."""
+    """Give the pairs that overlap, some pictures at a time.
+
+    Args:
+        detections: boxes (N, 4), xyxy, picture after picture.
+        objects: boxes (M, 4), likewise.
+        counts: detections and objects of each picture.
+        least: smallest IoU of a pair, above 0.
+        groups: of detections and of objects; only pairs of one group are given.
+
+    Yields:
+        Detection, object and IoU of each pair, by detection and then by object.
+    """
     firsts = [np.cumsum(np.concatenate([[0], count])) for count in counts]
     pairs = np.cumsum(np.concatenate([[0], counts[0] * counts[1]]))
     start = 0
@@ -65,12 +79,27 @@ def _chunks(
         before = np.repeat(np.cumsum(of_detection) - of_detection, of_detection)
         first = np.repeat(np.repeat(firsts[1][:-1][here], counts[0][here]), of_detection)
         found = first + np.arange(len(detection)) - before
-        alike = detections[1][detection] == objects[1][found]
-        detection, found = detection[alike], found[alike]
-        overlap = _iou(detections[0][detection], objects[0][found])
-        enough = overlap >= least
+        if groups is not None:
+            alike = groups[0][detection] == groups[1][found]
+            detection, found = detection[alike], found[alike]
+        overlap = _iou(detections[detection], objects[found])
+        enough = overlap >= np.float32(least)
         yield detection[enough], found[enough], overlap[enough]
         start = end
+
+
+def best_of_each(values: Floats, heads: Ints) -> tuple[Floats, Ints]:
+    """Give the greatest of each run of values, and the place of the first that is as great.
+
+    Args:
+        values: (..., N).
+        heads: where runs begin; rising, the first is 0.
+    """
+    best = np.maximum.reduceat(values, heads, axis=-1)
+    count = values.shape[-1]
+    spread = np.repeat(best, np.diff(heads, append=count), axis=-1)
+    position = np.where(values == spread, np.arange(count), count)
+    return best, np.minimum.reduceat(position, heads, axis=-1)
 
 
 def _iou(one: Floats, other: Floats) -> Floats:
@@ -105,8 +134,8 @@ def _rounds(
     detection, found, overlap = pairs
     if not len(detection):
         return
-    once, place = np.unique(detection, return_inverse=True)
-    turn = _count_before(groups[once])[place]
+    once, which = np.unique(detection, return_inverse=True)
+    turn = _count_before(groups[once])[which]
     order = np.argsort(turn, kind="stable")
     detection, found, overlap = detection[order], found[order], overlap[order]
     lowest = found.min()
@@ -116,10 +145,8 @@ def _rounds(
         one, candidate = detection[start:end], found[start:end]
         value = np.where(free[:, candidate - lowest], overlap[start:end], np.float32(-1.0))
         heads = np.flatnonzero(np.diff(one, prepend=-1))
-        best = np.maximum.reduceat(value, heads, axis=1)
-        spread = np.repeat(best, np.diff(heads, append=len(one)), axis=1)
-        position = np.where(value == spread, np.arange(len(one)), len(one))
-        chosen = candidate[np.minimum.reduceat(position, heads, axis=1)]
+        best, place = best_of_each(value, heads)
+        chosen = candidate[place]
         rows, columns = np.nonzero(best >= limits[:, None])
         took[rows, one[heads][columns]] = chosen[rows, columns]
         how[rows, one[heads][columns]] = best[rows, columns]
