@@ -59,40 +59,34 @@ def coco_figures(
     ids = list(category_ids) if category_ids is not None else list(range(1, classes + 1))
     limits = sorted({1, 10, max_detections})
     arrays = (compute or engine())(columns(truths, detections, ids), limits)
-    # [IoU, recall, class, area, limit] and [IoU, class, area, limit].
-    precision, recall = _no_marks(arrays.precision), _no_marks(arrays.recall)
+    # With all detections that count: [area, IoU, recall, class] and [area, IoU, class, limit].
+    precision = np.ascontiguousarray(np.moveaxis(arrays.precision[..., -1], 3, 0))
+    recall = np.moveaxis(arrays.recall, 2, 0)
     values = {
-        "mAP": _mean(precision[:, :, :, 0, -1]),
-        "mAP50": _mean(precision[0, :, :, 0, -1]),
-        "mAP75": _mean(precision[5, :, :, 0, -1]),
+        "mAP": _mean(precision[0]),
+        "mAP50": _mean(precision[0, 0]),
+        "mAP75": _mean(precision[0, 5]),
     }
     for area, size in enumerate(SIZES, start=1):
-        values[f"mAP_{size}"] = _mean(precision[:, :, :, area, -1])
+        values[f"mAP_{size}"] = _mean(precision[area])
     for index, limit in enumerate(limits):
-        values[f"AR{limit}"] = _mean(recall[:, :, 0, index])
+        values[f"AR{limit}"] = _mean(recall[0, ..., index])
     for area, size in enumerate(SIZES, start=1):
-        values[f"AR_{size}"] = _mean(recall[:, :, area, -1])
+        values[f"AR_{size}"] = _mean(recall[area, ..., -1])
     place = np.argsort(np.argsort(ids, kind="stable"))  # of a class in COCO's order
-    precision = precision[:, :, place]
-    by_class = range(classes)
+    # [area, class, IoU, recall]; of a class and area all is known or nothing.
+    by_class = np.ascontiguousarray(np.moveaxis(precision, 3, 1)[:, place])
+    by_class = np.where(by_class[..., :1, :1] < 0.0, np.nan, by_class)
+    ap = by_class.reshape(*by_class.shape[:2], -1).mean(axis=-1)
     return CocoFigures(
         values=values,
-        ap=np.array([_mean(precision[:, :, label, 0, -1]) for label in by_class]),
-        ap50=np.array([_mean(precision[0, :, label, 0, -1]) for label in by_class]),
-        ap_by_size=np.array(
-            [
-                [_mean(precision[:, :, label, area, -1]) for label in by_class]
-                for area in range(1, len(SIZES) + 1)
-            ]
-        ),
-        precision50=precision[0, :, :, 0, -1],
+        ap=ap[0],
+        ap50=by_class[0, :, 0].mean(axis=-1),
+        ap_by_size=ap[1:],
+        precision50=by_class[0, :, 0].T,
     )
 
 
-def _no_marks(figures: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(figures < 0.0, np.nan, figures)
-
-
 def _mean(figures: NDArray[np.float64]) -> float:
-    known = figures[~np.isnan(figures)]
+    known = figures[figures > -1.0]
     return float(known.mean()) if known.size else float("nan")
