@@ -54,7 +54,8 @@ def tune(config: TuneConfig, run: Run) -> TuneResult:
     run.value(f"val/{best.metric} at the threshold", best.value)
     for name, limit in best.per_class.items():
         run.value(f"threshold/{name}", limit)
-    run.log(f"threshold {best.threshold:.4f}: {best.metric} {best.value:.4f} on val")
+    own = f", {len(best.per_class)} classes with their own" if best.per_class else ""
+    run.log(f"threshold {best.threshold:.4f}{own}: {best.metric} {best.value:.4f} on val")
     threshold = Threshold(
         value=best.threshold,
         metric=best.metric,
