@@ -102,7 +102,7 @@ class Pictures(Dataset[dict[str, Any]]):
         self._preprocessing = preprocessing
         self._changes = changes
         sizes, which = np.unique(
-            np.array(list(labels.sizes), np.int64).reshape(-1, 2), axis=0, return_inverse=True
+            np.array(labels.sizes, np.int64).reshape(-1, 2), axis=0, return_inverse=True
         )
         scaled = np.array([preprocessing.scaled_size(*size) for size in sizes.tolist()], np.int64)
         self._shelf = cache.shelf(scaled.reshape(-1, 2)[which])

@@ -69,7 +69,7 @@ def read_labels(dataset: Path, split: str) -> Labels:
     index_of = {identity: index for index, identity in enumerate(description["category_ids"])}
     names: list[str] = []
     images, sizes = array("q"), array("i")
-    pictures, labels, crowds, corners = array("q"), array("q"), array("b"), array("d")
+    pictures, labels, crowds, corners = array("q"), array("q"), array("b"), array("f")
     for key, item in stream_items(file):
         if key == "images":
             names.append(item["file_name"])
@@ -81,22 +81,23 @@ def read_labels(dataset: Path, split: str) -> Labels:
             crowds.append(bool(item.get("iscrowd")))
             corners.extend(item["bbox"])
     order = np.array(sorted(range(len(names)), key=names.__getitem__), np.int64)
-    identities = np.array(images, np.int64)[order]
+    # Views of the lists' memory: a copy of each would double what a large split takes.
+    identities = np.frombuffer(images, np.int64)[order]
     by_identity = np.argsort(identities, kind="stable")
     places = by_identity[
-        np.searchsorted(identities, np.array(pictures, np.int64), sorter=by_identity)
+        np.searchsorted(identities, np.frombuffer(pictures, np.int64), sorter=by_identity)
     ]
-    table = np.array(corners, np.float64).astype(np.float32).reshape(-1, 4)
+    table = np.frombuffer(corners, np.float32).reshape(-1, 4)
     table[:, 2:] += table[:, :2]
-    classes = np.array(labels, np.int64)
-    crowd = np.array(crowds, bool)
+    classes = np.frombuffer(labels, np.int64)
+    crowd = np.frombuffer(crowds, bool)
     boxes, found = _by_picture(places, table, classes, ~crowd, len(names))
     crowd_boxes, crowd_labels = _by_picture(places, table, classes, crowd, len(names))
     return Labels(
         folder=dataset / split / "data",
         classes=tuple(description["classes"]),
         files=Texts(names[index] for index in order),
-        sizes=Pairs(np.array(sizes, np.int32).reshape(-1, 2)[order]),
+        sizes=Pairs(np.frombuffer(sizes, np.int32).reshape(-1, 2)[order]),
         boxes=boxes,
         labels=found,
         crowd_boxes=crowd_boxes,

@@ -86,6 +86,9 @@ class Pairs(Sequence[tuple[int, int]]):
         first, second = self.values[index]
         return int(first), int(second)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.values, dtype=dtype)
+
     def __iter__(self) -> Iterator[tuple[int, int]]:
         for index in range(len(self)):
             yield self[index]

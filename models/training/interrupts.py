@@ -47,3 +47,8 @@ def interrupts(announce: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     finally:
         signal.signal(signal.SIGINT, before_int)
         signal.signal(signal.SIGTERM, before_term)
+
+
+def leave_interrupts_alone(worker: int) -> None:
+    """Let a loader process ignore Ctrl-C, which a terminal sends to all: its master decides."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

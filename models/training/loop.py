@@ -23,7 +23,7 @@ from models.training.averaging import Averaging
 from models.training.batch_size import CPU_BATCH, largest_batch
 from models.training.bookkeeper import Bookkeeper, Judge
 from models.training.devices import Device, choose_device, first_process
-from models.training.interrupts import interrupts
+from models.training.interrupts import interrupts, leave_interrupts_alone
 from models.training.learner import Learner
 from models.training.options import TrainingOptions
 from models.training.order import Key, TrainingLoader, TrainingOrder, Weights
@@ -220,6 +220,7 @@ def _training_loader(splits: Splits, learner: Learner, device: Device) -> Traini
         batch_sampler=order,
         collate_fn=splits.collate,
         num_workers=workers,
+        worker_init_fn=leave_interrupts_alone,
         pin_memory=device.cuda,
         persistent_workers=workers > 0,
     )
@@ -237,6 +238,7 @@ def _validation_loader(splits: Splits, learner: Learner, device: Device) -> Data
         sampler=range(rank, splits.val_size, device.world),
         collate_fn=splits.collate,
         num_workers=workers,
+        worker_init_fn=leave_interrupts_alone,
         pin_memory=device.cuda,
         persistent_workers=workers > 0,
     )
