@@ -28,8 +28,8 @@ class Entry:
     """Input height and width in pixels that it was published with."""
     queries: int | None = None
     """Queries that it was published with."""
-    size_multiple: int = 32
-    """The input size must be a multiple of this, in pixels."""
+    strides: tuple[int, ...] = (8, 16, 32)
+    """Of the feature maps that queries start from, in pixels of the input."""
     licence: str = APACHE
     """Licence of code and architecture."""
     weights_licence: str = APACHE
@@ -80,7 +80,7 @@ def _dfine() -> Iterator[Entry]:
             hub["objects365"] = f"ustc-community/{long}"
         yield Entry(
             f"dfine-{size}", paper, builder, QUERY_OPTIONS, 640, 300, hub=hub, ap=ap,
-            ap_source="the paper, COCO only",
+            ap_source="the paper, COCO only", strides=(16, 32) if size == "n" else (8, 16, 32),
         )  # fmt: skip
 
 
@@ -111,8 +111,57 @@ def _rtdetr() -> Iterator[Entry]:
             )  # fmt: skip
 
 
+def _deimv2() -> Iterator[Entry]:
+    for size, side, queries, ap in (
+        ("atto", 320, 100, 23.8),
+        ("femto", 416, 150, 31.0),
+        ("pico", 640, 200, 38.5),
+        ("s", 640, 300, 50.9),
+        ("m", 640, 300, 53.0),
+    ):
+        transformer = size in ("s", "m")
+        backbone = "DINOv3" if transformer else "HGNetv2"
+        yield Entry(
+            f"deimv2-{size}",
+            "DEIMv2 (Huang et al., 2025, arXiv:2509.20787)",
+            "deimv2:build_deimv2",
+            QUERY_OPTIONS if not transformer else ("queries", "denoising_queries"),
+            side,
+            queries,
+            strides=(8, 16, 32) if transformer else (16, 32),
+            # The vision transformers of these sizes are distilled from DINOv3.
+            weights_licence="DINOv3 License (Meta)" if transformer else APACHE,
+            hub={"coco": f"Intellindust/DEIMv2_{backbone}_{size.upper()}_COCO"},
+            ap=ap,
+            ap_source="the paper",
+        )
+
+
+def _rfdetr() -> Iterator[Entry]:
+    for size, word, side, ap in (
+        ("n", "nano", 384, 48.4),
+        ("s", "small", 512, 53.0),
+        ("m", "medium", 576, 54.7),
+        ("l", "large", 704, 56.5),
+    ):
+        yield Entry(
+            f"rfdetr-{size}",
+            "RF-DETR (Robinson et al., 2025, arXiv:2511.09554)",
+            "rfdetr:build_rfdetr",
+            ("queries",),
+            side,
+            300,
+            strides=(16,),
+            hub={"coco": f"Roboflow/rf-detr-{word}"},
+            ap=ap,
+            ap_source="its authors",
+        )
+
+
 CATALOGUE: dict[str, Entry] = {
-    entry.name: entry for entries in (_dfine(), _rtdetr()) for entry in entries
+    entry.name: entry
+    for entries in (_dfine(), _rtdetr(), _deimv2(), _rfdetr())
+    for entry in entries
 }
 """Every network by `network.name`. A further one is an `Entry` here and a module with its
 builder."""

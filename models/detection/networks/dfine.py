@@ -68,12 +68,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 LOSS_PARTS = {
     "vfl": "classification",
+    "mal": "classification",
     "bbox": "box L1",
     "giou": "GIoU",
     "fgl": "FGL",
     "ddf": "DDF",
 }
-"""D-FINE's names of the loss parts, and ours."""
+"""The names of D-FINE's loss parts (DEIMv2 has `mal` for `vfl`), and ours."""
 
 
 class DFine(QueryDetector):

@@ -90,11 +90,6 @@ class NetworkOptions(Options):
                     f"network.{name}={getattr(self, name)} has no effect on {self.name}; leave it "
                     f"at {default} ({self.name} takes {having})"
                 )
-        if self.image_size % entry.size_multiple:
-            raise ValueError(
-                f"network.image_size={self.image_size}: {self.name} needs a multiple of "
-                f"{entry.size_multiple}"
-            )
         return self
 
     @model_validator(mode="after")
@@ -102,11 +97,14 @@ class NetworkOptions(Options):
         """Queries start from the best places of the feature maps; there must be as many."""
         if "queries" not in self.entry.options:
             return self
-        places = sum((self.image_size // (32 >> level)) ** 2 for level in range(self.levels))
+        strides = self.entry.strides
+        if not self.entry.published:
+            strides = tuple(32 >> level for level in range(self.levels))
+        places = sum((self.image_size // stride) ** 2 for stride in strides)
         if self.queries > places:
             raise ValueError(
                 f"network.queries={self.queries} is more than the {places} places that "
-                f"{self.levels} feature maps of a {self.image_size} px input have; lower "
+                f"{len(strides)} feature maps of a {self.image_size} px input have; lower "
                 f"network.queries or raise network.image_size"
             )
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import torch
 
 from models.detection.networks.detector import Detector
 from models.detection.networks.options import NetworkOptions
+
+_LOG = logging.getLogger(__name__)
 
 
 def start_from(network: Detector, options: NetworkOptions) -> None:
@@ -19,13 +23,104 @@ def start_from(network: Detector, options: NetworkOptions) -> None:
     """
     if options.weights == "none":
         return
-    _load_backbone_weights(network, options)
+    if options.entry.published:
+        _load_detector_weights(network, options)
+    else:
+        _load_backbone_weights(network, options)
+
+
+def _load_detector_weights(network: Detector, options: NetworkOptions) -> None:
+    """Put a whole detector's published or filed weights in place."""
+    from transformers.utils import cached_file
+
+    inner: Any = network.network
+    place, state = _source(options)
+    try:
+        # Loading is left to transformers: published files have older names of some tensors.
+        loaded, found = type(inner).from_pretrained(
+            place,
+            config=copy.deepcopy(inner.config),
+            state_dict=state,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+        if state is None:
+            state = _plain_tensors(Path(cached_file(place, "model.safetensors")))
+    except Exception as error:  # whatever the hub's client and the readers raise
+        raise ValueError(
+            f"network.weights: no weights of {options.name} from {place or options.weights} "
+            f"({type(error).__name__}: {str(error).splitlines()[0][:200]}); give a local copy, or "
+            f"none to train from scratch"
+        ) from error
+    heads = {name for name, *_ in found["mismatched_keys"] if _is_class_head(name)}
+    wrong = {name for name, *_ in found["mismatched_keys"]} | set(found["missing_keys"])
+    wrong = {n for n in wrong - heads if not n.endswith("num_batches_tracked")}
+    if wrong:
+        raise ValueError(
+            f"network.weights: {options.weights} does not fit {options.name}: {len(wrong)} tensors "
+            f"are missing or of another shape, {min(wrong)} among them"
+        )
+    inner.load_state_dict(
+        {name: v for name, v in loaded.state_dict().items() if name not in heads}, strict=False
+    )
+    # transformers 5.23 draws some tensors of a head anew that several layers share.
+    own = inner.state_dict()
+    same = {n: v for n, v in state.items() if n in own and own[n].shape == v.shape}
+    inner.load_state_dict(same, strict=False)
+    if heads:
+        _LOG.warning(
+            "class heads start from scratch, the weights have another number of classes: %s",
+            ", ".join(sorted(heads)),
+        )
+
+
+def _is_class_head(name: str) -> bool:
+    """Tell whether a tensor's shape depends on the number of classes."""
+    return any(part in name for part in ("class_embed", "enc_score_head"))
+
+
+def _source(options: NetworkOptions) -> tuple[str | None, dict[str, Any] | None]:
+    """Say where weights are: a repository or folder, or what a file holds."""
+    wanted = options.weights
+    if wanted == "hub" or wanted.startswith("hub:"):
+        data = wanted.partition(":")[2] or "coco"
+        if data not in options.entry.hub:
+            known = ", ".join(f"hub:{one}" for one in options.entry.hub) or "none"
+            raise ValueError(
+                f"network.weights={wanted}: {options.name} has no such published weights; there "
+                f"are: {known}"
+            )
+        return options.entry.hub[data], None
+    place = Path(wanted)
+    if place.is_dir():
+        return str(place), None
+    if not place.is_file():
+        raise ValueError(
+            f"network.weights: expected none, hub, a file or a folder; there is no file {place}"
+        )
+    return None, _plain_tensors(place)
+
+
+def _plain_tensors(file: Path) -> dict[str, Any]:
+    """Read a file of tensors without running any code in it."""
+    import timm
+
+    try:
+        state: dict[str, Any] = timm.models.load_state_dict(str(file), weights_only=True)
+    except Exception as error:  # unpickling, format and header errors have no common base
+        raise ValueError(f"network.weights: {file} is no file of plain tensors") from error
+    return state
 
 
 def _load_backbone_weights(network: Detector, options: NetworkOptions) -> None:
     """Put published or filed timm weights into the backbone."""
     import timm
 
+    if options.weights.startswith("hub:"):
+        raise ValueError(
+            f"network.weights={options.weights}: timm backbones have hub; whole detectors are "
+            f"published for the networks with a size, as {options.name}-... of `sightline models`"
+        )
     overlay: dict[str, Any] | None = None
     if options.weights != "hub":
         _check_weights(Path(options.weights), options.timm_backbone)
@@ -57,10 +152,7 @@ def _check_weights(file: Path, backbone: str) -> None:
 
     if not file.is_file():
         raise ValueError(f"network.weights: expected none, hub or a file; there is no file {file}")
-    try:
-        state = timm.models.load_state_dict(str(file), weights_only=True)
-    except Exception as error:  # unpickling, format and header errors have no common base
-        raise ValueError(f"network.weights: {file} is no file of plain tensors") from error
+    state = _plain_tensors(file)
     with torch.device("meta"):
         wanted = timm.create_model(backbone, num_classes=0).state_dict()
     wrong = [n for n, v in wanted.items() if n not in state or state[n].shape != v.shape]
