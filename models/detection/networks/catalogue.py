@@ -43,7 +43,7 @@ class Entry:
     parameters: float | None = None
     """Millions of parameters with 80 classes, computed by `complexity.complexity`."""
     gflops: float | None = None
-    """Billions of multiplications and additions at `image_size`, computed likewise."""
+    """Billions of multiplications and of additions at `image_size`, computed likewise."""
 
     @property
     def published(self) -> bool:

@@ -19,8 +19,8 @@ def complexity(name: str) -> tuple[float, float]:
         name: `network.name`.
 
     Returns:
-        Millions of parameters, and billions of multiplications with addition (GFLOPs as papers on
-        detection count them; convolutions and matrix products alone).
+        Millions of parameters, and billions of multiplications and of additions (GFLOPs as
+        papers on detection count them; convolutions and matrix products alone).
     """
     network = build_network(NetworkOptions(name=name), CLASSES).eval()
     side = network_side(name)
@@ -28,7 +28,7 @@ def complexity(name: str) -> tuple[float, float]:
     with torch.inference_mode(), counter:
         network(torch.zeros(1, 3, side, side))
     parameters = sum(one.numel() for one in network.parameters())
-    return parameters / 1e6, counter.get_total_flops() / 2e9
+    return parameters / 1e6, counter.get_total_flops() / 1e9
 
 
 def network_side(name: str) -> int:
