@@ -78,6 +78,15 @@ def _check(train: Labels, val: Labels, options: TrainOptions, reporter: Reporter
             "the val split has no labelled objects, so no epoch can be called the best; give "
             "prepare a larger share for val"
         )
+    changes = options.augmentation
+    if (changes.mosaic or changes.mixup) and options.epochs <= max(
+        changes.mosaic_off_epochs, changes.off_epochs
+    ):
+        reporter.log(
+            f"warning: augmentation.mosaic and mixup are off in all {options.epochs} epochs: "
+            f"augmentation.mosaic_off_epochs={changes.mosaic_off_epochs}, "
+            f"off_epochs={changes.off_epochs}"
+        )
     most = max(len(classes) for classes in (*train.labels, *val.labels))
     if most > options.network.queries:
         reporter.log(

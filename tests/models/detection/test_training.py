@@ -378,8 +378,9 @@ def test_multiscale_changes_the_weights_but_not_the_size_of_validation(
 def test_a_mosaic_is_off_in_the_last_epochs(
     shapes: Path, tiny: Make, saving: Saving, base: str
 ) -> None:
-    off = tiny(augmentation={"mosaic": 1.0, "mosaic_off_epochs": 1})
-    assert digest(learn(shapes, off, saving(), Notes()).weights) == base
+    off, notes = tiny(augmentation={"mosaic": 1.0, "mosaic_off_epochs": 1}), Notes()
+    assert digest(learn(shapes, off, saving(), notes).weights) == base
+    assert any("off in all 1 epochs" in line for line in notes.lines)
 
 
 @pytest.mark.parametrize(
