@@ -10,6 +10,7 @@ from typing import ParamSpec
 import click
 
 from agent.stack.commands import COMMANDS
+from pipelines.models_command import models
 
 P = ParamSpec("P")
 _MODES = ("auto", "local", "remote")
@@ -174,7 +175,7 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, *COMMANDS):
+for _command in (run, watch, stop, resume, stage, models, *COMMANDS):
     main.add_command(_command)
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 QUERY_OPTIONS = ("queries", "denoising_queries", "freeze_batch_norm", "freeze")
 """Options of every network of queries with denoising and a convolutional backbone."""
@@ -158,10 +158,42 @@ def _rfdetr() -> Iterator[Entry]:
         )
 
 
+_COMPUTED: dict[str, tuple[float, float]] = {
+    "dfine": (8.38, 7.5),
+    "dfine-n": (3.78, 7.44),
+    "dfine-s": (10.32, 27.8),
+    "dfine-m": (19.59, 60.5),
+    "dfine-l": (31.29, 95.7),
+    "dfine-x": (62.72, 209.6),
+    "rtdetr": (8.89, 8.3),
+    "rtdetr-r18": (20.18, 61.5),
+    "rtdetr-r34": (31.44, 93.6),
+    "rtdetr-r50": (42.94, 137.8),
+    "rtdetr-r50-m": (36.65, 106.4),
+    "rtdetr-r101": (76.66, 260.6),
+    "rtdetrv2": (8.89, 8.3),
+    "rtdetrv2-r18": (20.18, 61.5),
+    "rtdetrv2-r34": (31.44, 93.6),
+    "rtdetrv2-r50": (42.94, 137.8),
+    "rtdetrv2-r50-m": (36.65, 106.4),
+    "rtdetrv2-r101": (76.66, 260.6),
+    "deimv2-atto": (0.51, 0.77),
+    "deimv2-femto": (0.99, 1.72),
+    "deimv2-pico": (1.55, 5.32),
+    "deimv2-s": (9.82, 51.6),
+    "deimv2-m": (18.43, 88.4),
+    "rfdetr-n": (30.43, 31.8),
+    "rfdetr-s": (32.07, 59.6),
+    "rfdetr-m": (33.65, 78.5),
+    "rfdetr-l": (33.89, 125.3),
+}
+"""Millions of parameters and GFLOPs, as `complexity.complexity` computes them."""
+
 CATALOGUE: dict[str, Entry] = {
-    entry.name: entry
+    entry.name: replace(entry, parameters=figures[0], gflops=figures[1])
     for entries in (_dfine(), _rtdetr(), _deimv2(), _rfdetr())
     for entry in entries
+    for figures in (_COMPUTED.get(entry.name, (None, None)),)
 }
 """Every network by `network.name`. A further one is an `Entry` here and a module with its
 builder."""

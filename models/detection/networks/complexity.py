@@ -22,10 +22,10 @@ def complexity(name: str) -> tuple[float, float]:
         Millions of parameters, and billions of multiplications and of additions (GFLOPs as
         papers on detection count them; convolutions and matrix products alone).
     """
-    network = build_network(NetworkOptions(name=name), CLASSES).eval()
+    network = build_network(NetworkOptions(name=name), CLASSES).eval().requires_grad_(False)
     side = network_side(name)
     counter = FlopCounterMode(display=False)
-    with torch.inference_mode(), counter:
+    with torch.no_grad(), counter:
         network(torch.zeros(1, 3, side, side))
     parameters = sum(one.numel() for one in network.parameters())
     return parameters / 1e6, counter.get_total_flops() / 1e9
