@@ -76,7 +76,7 @@ def bare(options: TrainOptions, turns: Turns, data: list[dict[str, Any]], steps:
     """Train with nothing but what training needs; the average included."""
     torch.manual_seed(0)
     network = build_network(options.network, 2).train()
-    learner = DetectionLearner(network, options, preprocessing_of(options))
+    learner = DetectionLearner(network, options, preprocessing_of(options), 2)
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3, fused=True)
     average = [p.detach().clone() for p in network.parameters()]
     turns.step("bare")
@@ -107,7 +107,7 @@ def ours(options: TrainOptions, turns: Turns, data: list[dict[str, Any]], steps:
     """Train with `models.training`."""
     torch.manual_seed(0)
     learner = DetectionLearner(
-        build_network(options.network, 2), options, preprocessing_of(options)
+        build_network(options.network, 2), options, preprocessing_of(options), 2
     )
 
     class Timed(Silence):
