@@ -35,8 +35,8 @@ class Augmentation:
     """Keeps boxes and picture together through all changes.
 
     Works on pictures of the network's input size, after resizing, so that its cost doesn't grow
-    with the size of the originals. Its own changes are made with OpenCV, a few times as fast as
-    `albumentations`, whose transforms can be added (`augmentation.albumentations`).
+    with the size of the originals. Its own changes are made with OpenCV, geometry in one warp and
+    colour in one matrix; those of `albumentations` can be added (`augmentation.albumentations`).
     """
 
     def __init__(self, options: AugmentationOptions, fill: tuple[int, int, int]) -> None:
