@@ -36,7 +36,7 @@ def learn(
         options.network, len(train.classes), pretrained=checkpoints.resume is None
     )
     if options.network.weights == "none":
-        reporter.log(f"training from scratch: no published weights for {options.network.backbone}")
+        reporter.log(f"training from scratch: no published weights for {options.network.name}")
     learner = DetectionLearner(network, options, preprocessing, len(train.classes))
     cache = PictureCache(options.cache, checkpoints.folder)
     splits = Splits(

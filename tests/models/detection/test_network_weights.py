@@ -20,7 +20,9 @@ def published(folder: Path, classes: int = 3) -> dict[str, torch.Tensor]:
     torch.manual_seed(7)
     network: Any = build_network(NetworkOptions.model_validate(SMALL), classes)
     network.network.save_pretrained(folder)
-    return {name: value.clone().contiguous() for name, value in network.network.state_dict().items()}
+    return {
+        name: value.clone().contiguous() for name, value in network.network.state_dict().items()
+    }
 
 
 def inner(weights: str, classes: int = 3) -> dict[str, torch.Tensor]:
