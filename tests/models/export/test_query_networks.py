@@ -53,7 +53,7 @@ def options(name: str) -> NetworkOptions:
 def learned(name: str, steps: int) -> tuple[Any, list[float]]:
     torch.manual_seed(0)
     chosen = options(name)
-    network = build_network(chosen, 2).train()
+    network: Any = build_network(chosen, 2).train()
     generator = torch.Generator().manual_seed(1)
     pictures = torch.rand(2, 3, chosen.image_size, chosen.image_size, generator=generator)
     targets = [
@@ -70,6 +70,12 @@ def learned(name: str, steps: int) -> tuple[Any, list[float]]:
         optimizer.step()
         optimizer.zero_grad()
         history.append(loss.item())
+    if name.startswith("rfdetr"):  # its queries have places in an order, which near ties turn over
+        for table in (
+            network.network.model.query_feat,
+            network.network.model.reference_point_embed,
+        ):
+            table.weight.data[:] = table.weight.data[:1].clone()
     return network, history
 
 
