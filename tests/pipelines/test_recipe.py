@@ -139,7 +139,7 @@ def test_an_unknown_parameter_on_the_task_is_refused() -> None:
         check(recipe)
 
 
-@pytest.mark.parametrize("name", ["demo", "bccd"])
+@pytest.mark.parametrize("name", ["demo", "detection/bccd"])
 def test_the_recipes_are_right(name: str) -> None:
     made = plan("data.source=/raw", file=ROOT / "configs" / f"{name}.yaml")
     assert made.recipe.graph.name == "detection"
