@@ -147,8 +147,9 @@ def test_a_lost_metric_is_refused_with_figures(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Where the encoder's proposals are made: with this wrong no query starts at an object.
     wrong = tampered(
-        exported, tmp_path / "wrong", last(exported, ".backbone."), lambda b: b * 0 + 9
+        exported, tmp_path / "wrong", last(exported, ".enc_output."), lambda b: b * 0 + 9
     )
     ship(wrong, monkeypatch)
     options = ExportOptions(
