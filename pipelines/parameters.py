@@ -88,7 +88,8 @@ _FROM_DATASET: Mapping[str, tuple[tuple[Target, ...], str]] = {
     ),
 }
 _EVERYWHERE: Mapping[str, tuple[tuple[Target, ...], str]] = {
-    "model": ((Target("train", "network.backbone"),), ""),
+    "model": ((Target("train", "network.name"),), ""),
+    "backbone": ((Target("train", "network.backbone"),), ""),
     "image_size": ((Target("train", "network.image_size"),), ""),
     "epochs": ((Target("train", "epochs"),), ""),
     "seed": (

@@ -26,7 +26,7 @@ TINY_DATA = (
 )
 TINY_TRAINING = (
     "image_size=64",
-    "model=test_resnet",
+    "backbone=test_resnet",
     "train.precision=float32",
     "train.network.hidden_width=32",
     "train.network.decoder_layers=2",

@@ -21,7 +21,8 @@ def plan(*arguments: str, file: Path | None = None) -> Plan:
     [
         (["epochs=3"], "train", {"epochs": "3"}),
         (["image_size=128"], "train", {"network.image_size": "128"}),
-        (["model=resnet18"], "train", {"network.backbone": "resnet18"}),
+        (["model=rtdetr-r18"], "train", {"network.name": "rtdetr-r18"}),
+        (["backbone=resnet18"], "train", {"network.backbone": "resnet18"}),
         (["gate=0.8"], "evaluate", {"gate.minimum": "0.8"}),
         (["data.source=/raw"], "ingest", {"data.source": "/raw"}),
         (["data_source=/raw"], "ingest", {"data.source": "/raw"}),
