@@ -98,6 +98,9 @@ def _put_upright(picture: AnnotatedPicture, facts: PictureFacts, findings: Findi
         findings.mended.append(
             Rejected(picture.name, "turned upright, as its EXIF data say, and written anew")
         )
+    elif not facts.plain:
+        reason = "not every reader gives it the same pixels: written anew, 8-bit RGB, one frame"
+        findings.mended.append(Rejected(picture.name, reason))
     picture.size = real
     return True
 

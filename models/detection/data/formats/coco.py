@@ -243,7 +243,8 @@ def _box(row: Mapping[str, Any]) -> list[float] | None:
     for value in box:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        number = float(value) if abs(value) < 1e9 or math.isnan(value) else math.inf
+        # Compared before it's turned: JSON's whole numbers can be too long for a float.
+        number = math.inf if abs(value) >= 1e9 else float(value)
         numbers.append(number)
     x, y, width, height = numbers
     return [x, y, x + width, y + height]

@@ -136,9 +136,22 @@ def _names(file: Path, names: Any) -> dict[int, str]:
 def _named(folder: Path) -> dict[int, str] | None:
     for name in _NAME_FILES:
         if (folder / name).is_file():
-            lines = (folder / name).read_text(encoding="utf-8-sig").splitlines()
+            lines = _text_lines(folder, folder / name)
             return {number: line.strip() for number, line in enumerate(lines) if line.strip()}
     return None
+
+
+def _text_lines(folder: Path, file: Path) -> list[str]:
+    """Lines of a file that the whole dataset hangs on.
+
+    Raises:
+        ValueError: it isn't UTF-8 text; guessing would give classes and pictures wrong names.
+    """
+    try:
+        return file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        name = file.relative_to(folder).as_posix()
+        raise ValueError(f"{name} isn't UTF-8 text: save it as UTF-8") from None
 
 
 def _places(folder: Path) -> dict[str, list[Path]]:
@@ -182,7 +195,7 @@ def _listed(folder: Path, description: _Description, entry: str) -> list[Path]:
     if place.is_dir():
         return _pictures_in(place)
     found = []
-    for line in place.read_text(encoding="utf-8-sig").splitlines():
+    for line in _text_lines(folder, place):
         if line.strip():
             file = _inside(folder, line.strip())
             # One that is missing is reported as such when its picture is checked.

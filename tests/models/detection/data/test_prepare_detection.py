@@ -445,3 +445,24 @@ def test_bccd(tmp_path: Path) -> None:
     boxes = [row["bbox"] for row in labels(tmp_path / "set", "train")["annotations"]]
     assert np.min(boxes) >= 0
     assert np.max(np.array(boxes)[:, :2] + np.array(boxes)[:, 2:], axis=0).tolist() == [640, 480]
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "LA", "P", "1", "I;16"])
+def test_pictures_written_anew_are_listed_with_the_reason(source: Source, mode: str) -> None:
+    made = Image.fromarray(picture(7))
+    if mode == "I;16":
+        made = Image.fromarray(np.asarray(made.convert("L"), np.uint16) * 257)
+    memory = io.BytesIO()
+    made.convert(mode).save(memory, "JPEG" if mode == "CMYK" else "PNG")
+    source.add("odd.jpg" if mode == "CMYK" else "odd.png", content=memory.getvalue())
+    source.add("plain.png")
+    _, target = go(source, **only_train())
+    mended = json.loads((target / "rejected.json").read_text())["mended"]
+    assert [one["item"].rsplit("/")[-1].split(".")[0] for one in mended] == ["odd"]
+    assert "written anew" in mended[0]["reason"]
+
+
+def test_a_number_too_long_for_a_float_is_set_aside(source: Source) -> None:
+    source.add("a.jpg", [[1, 1, 10**400, 5], [1, 1, 20, 20]])
+    result, _ = go(source, **only_train())
+    assert [one.reason for one in result.rejected] == ["isn't made of finite numbers"]

@@ -156,6 +156,19 @@ def test_descriptions_that_are_wrong(tmp_path: Path, files: dict[str, str], mess
         read(lay(tmp_path, **files))
 
 
+@pytest.mark.parametrize("name", ["classes.txt", "list.txt"])
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_names_and_lists_in_other_encodings_are_one_clear_line(
+    tmp_path: Path, name: str, encoding: str
+) -> None:
+    root = lay(tmp_path, **{"a.jpg": None, "a.txt": BOX, "classes.txt": "cat\ndog"})
+    if name == "list.txt":
+        lay(tmp_path, **{"data.yaml": "train: list.txt\nnames: [cat, dog]"})
+    (root / name).write_bytes("caf\u00e9\n".encode(encoding))
+    with pytest.raises(ValueError, match=rf"^{name} isn't UTF-8 text: save it as UTF-8$"):
+        read(root)
+
+
 def test_prepare_takes_it_and_sets_the_bad_aside(tmp_path: Path, notes: Notes) -> None:
     files: dict[str, str | None] = {"classes.txt": "cat\nemu"}
     for number in range(12):
