@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from models.detection.networks.backbones import hgnetv2, on_timm
-from models.detection.networks.detector import Target
 from models.detection.networks.options import NetworkOptions
-from models.detection.networks.queries import QueryDetector, gather
+from models.detection.networks.queries import QueryDetector
 from models.detection.networks.starting import start_from
 
 _LARGE: dict[str, Any] = {"decoder_n_points": [3, 6, 3], "decoder_layers": 6}
@@ -80,33 +78,14 @@ LOSS_PARTS = {
 class DFine(QueryDetector):
     """D-FINE: class logits and boxes of a fixed number of queries, refined layer by layer."""
 
-    def losses(self, pixel_values: Tensor, targets: list[Target]) -> dict[str, Tensor]:
-        """Compute the weighted loss parts.
+    loss_parts = LOSS_PARTS
 
-        The sum runs over the final queries, every decoder layer, the encoder's proposals and the
-        denoising queries.
-        """
-        outputs = self.network.model(pixel_values, labels=targets)
-        if not bool(torch.isfinite(outputs.intermediate_reference_points).all()):
-            raise FloatingPointError("the network's boxes are no finite numbers")
-        with torch.autocast(pixel_values.device.type, enabled=False):
-            logits = outputs.intermediate_logits.float()
-            boxes = outputs.intermediate_reference_points.float()
-            _, by_name, _ = self.network.loss_function(
-                logits[:, -1],
-                targets,
-                pixel_values.device,
-                boxes[:, -1],
-                self.network.config,
-                logits,
-                boxes,
-                enc_topk_logits=outputs.enc_topk_logits.float(),
-                enc_topk_bboxes=outputs.enc_topk_bboxes.float(),
-                denoising_meta_values=outputs.denoising_meta_values,
-                predicted_corners=outputs.intermediate_predicted_corners.float(),
-                initial_reference_points=outputs.initial_reference_points.float(),
-            )
-        return gather(by_name, LOSS_PARTS)
+    def further_loss_inputs(self, outputs: Any) -> dict[str, Tensor]:
+        """Give the edges' distributions and where they start."""
+        return {
+            "predicted_corners": outputs.intermediate_predicted_corners.float(),
+            "initial_reference_points": outputs.initial_reference_points.float(),
+        }
 
 
 def build_dfine(options: NetworkOptions, classes: int, *, pretrained: bool) -> DFine:

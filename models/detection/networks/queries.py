@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
-from models.detection.networks.detector import Detector
+from models.detection.networks.detector import Detector, Target
 from models.detection.postprocessing import QueryPostprocessing
 from models.package import Output
 
@@ -33,6 +35,40 @@ class QueryDetector(Detector):
             outputs.intermediate_logits[:, layer],
             outputs.intermediate_reference_points[:, layer],
         )
+
+    loss_parts: ClassVar[Mapping[str, str]] = {}
+    """The names that `transformers` gives the loss parts, and ours."""
+
+    def losses(self, pixel_values: Tensor, targets: list[Target]) -> dict[str, Tensor]:
+        """Compute the weighted loss parts.
+
+        The sum runs over the final queries, every decoder layer, the encoder's proposals and the
+        denoising queries.
+        """
+        outputs = self.network.model(pixel_values, labels=targets)
+        if not bool(torch.isfinite(outputs.intermediate_reference_points).all()):
+            raise FloatingPointError("the network's boxes are no finite numbers")
+        with torch.autocast(pixel_values.device.type, enabled=False):
+            logits = outputs.intermediate_logits.float()
+            boxes = outputs.intermediate_reference_points.float()
+            _, by_name, _ = self.network.loss_function(
+                logits[:, -1],
+                targets,
+                pixel_values.device,
+                boxes[:, -1],
+                self.network.config,
+                logits,
+                boxes,
+                enc_topk_logits=outputs.enc_topk_logits.float(),
+                enc_topk_bboxes=outputs.enc_topk_bboxes.float(),
+                denoising_meta_values=outputs.denoising_meta_values,
+                **self.further_loss_inputs(outputs),
+            )
+        return gather(by_name, self.loss_parts)
+
+    def further_loss_inputs(self, outputs: Any) -> dict[str, Tensor]:
+        """Pick what only this architecture's loss needs from the model's outputs, as float32."""
+        return {}
 
     def backbone(self) -> nn.Module:
         """Return the backbone, which may have a learning rate of its own."""
@@ -61,7 +97,7 @@ class QueryDetector(Detector):
         return QueryPostprocessing()
 
 
-def gather(by_name: dict[str, Tensor], readable: dict[str, str]) -> dict[str, Tensor]:
+def gather(by_name: dict[str, Tensor], readable: Mapping[str, str]) -> dict[str, Tensor]:
     """Sum loss parts over layers: `loss_vfl`, `loss_vfl_aux_0`, `loss_vfl_dn_1`, ... are one.
 
     Args:

@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from models.detection.networks.backbones import on_timm
-from models.detection.networks.detector import Target
 from models.detection.networks.options import NetworkOptions
-from models.detection.networks.queries import QueryDetector, gather
+from models.detection.networks.queries import QueryDetector
 from models.detection.networks.starting import start_from
 
 _BASIC = {"encoder_in_channels": [128, 256, 512], "hidden_expansion": 0.5}
@@ -52,31 +48,7 @@ LOSS_PARTS = {"vfl": "classification", "bbox": "box L1", "giou": "GIoU"}
 class RTDetr(QueryDetector):
     """RT-DETR of either version."""
 
-    def losses(self, pixel_values: Tensor, targets: list[Target]) -> dict[str, Tensor]:
-        """Compute the weighted loss parts.
-
-        The sum runs over the final queries, every decoder layer, the encoder's proposals and the
-        denoising queries.
-        """
-        outputs = self.network.model(pixel_values, labels=targets)
-        if not bool(torch.isfinite(outputs.intermediate_reference_points).all()):
-            raise FloatingPointError("the network's boxes are no finite numbers")
-        with torch.autocast(pixel_values.device.type, enabled=False):
-            logits = outputs.intermediate_logits.float()
-            boxes = outputs.intermediate_reference_points.float()
-            _, by_name, _ = self.network.loss_function(
-                logits[:, -1],
-                targets,
-                pixel_values.device,
-                boxes[:, -1],
-                self.network.config,
-                logits,
-                boxes,
-                enc_topk_logits=outputs.enc_topk_logits.float(),
-                enc_topk_bboxes=outputs.enc_topk_bboxes.float(),
-                denoising_meta_values=outputs.denoising_meta_values,
-            )
-        return gather(by_name, LOSS_PARTS)
+    loss_parts = LOSS_PARTS
 
 
 def build_rtdetr(options: NetworkOptions, classes: int, *, pretrained: bool) -> RTDetr:
