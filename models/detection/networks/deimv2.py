@@ -68,11 +68,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 """What the published sizes are made of."""
 
 
-def build_deimv2(options: NetworkOptions, classes: int, *, pretrained: bool) -> DFine:
-    """Build DEIMv2; see `building.build_network`.
+class Deimv2(DFine):
+    """DEIMv2: D-FINE's decoder and losses, with a matchability-aware classification loss."""
 
-    Its decoder and loss parts are D-FINE's, with a matchability-aware classification loss.
-    """
+    classification = "matchability"
+
+
+def build_deimv2(options: NetworkOptions, classes: int, *, pretrained: bool) -> Deimv2:
+    """Build DEIMv2; see `building.build_network`."""
     from transformers import Deimv2Config, Deimv2ForObjectDetection, DINOv3ViTConfig
 
     size = PRESETS[options.name]
@@ -95,9 +98,10 @@ def build_deimv2(options: NetworkOptions, classes: int, *, pretrained: bool) -> 
         num_queries=options.queries,
         num_denoising=options.denoising_queries,
         num_labels=classes,
+        focal_loss_gamma=1.5,  # of the matchability-aware loss in DEIM's paper
         **size["detector"],
     )
-    network = DFine(Deimv2ForObjectDetection(config))
+    network = Deimv2(Deimv2ForObjectDetection(config))
     if pretrained:
         start_from(network, options)
     return network

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,40 +37,6 @@ class QueryDetector(Detector):
             outputs.intermediate_reference_points[:, layer],
         )
 
-    loss_parts: ClassVar[Mapping[str, str]] = {}
-    """The names that `transformers` gives the loss parts, and ours."""
-
-    def losses(self, pixel_values: Tensor, targets: list[Target]) -> dict[str, Tensor]:
-        """Compute the weighted loss parts.
-
-        The sum runs over the final queries, every decoder layer, the encoder's proposals and the
-        denoising queries.
-        """
-        outputs = self.network.model(pixel_values, labels=targets)
-        if not bool(torch.isfinite(outputs.intermediate_reference_points).all()):
-            raise FloatingPointError("the network's boxes are no finite numbers")
-        with torch.autocast(pixel_values.device.type, enabled=False):
-            logits = outputs.intermediate_logits.float()
-            boxes = outputs.intermediate_reference_points.float()
-            _, by_name, _ = self.network.loss_function(
-                logits[:, -1],
-                targets,
-                pixel_values.device,
-                boxes[:, -1],
-                self.network.config,
-                logits,
-                boxes,
-                enc_topk_logits=outputs.enc_topk_logits.float(),
-                enc_topk_bboxes=outputs.enc_topk_bboxes.float(),
-                denoising_meta_values=outputs.denoising_meta_values,
-                **self.further_loss_inputs(outputs),
-            )
-        return gather(by_name, self.loss_parts)
-
-    def further_loss_inputs(self, outputs: Any) -> dict[str, Tensor]:
-        """Pick what only this architecture's loss needs from the model's outputs, as float32."""
-        return {}
-
     def backbone(self) -> nn.Module:
         """Return the backbone, which may have a learning rate of its own."""
         model = self.network.model
@@ -95,6 +62,26 @@ class QueryDetector(Detector):
     def postprocessing(self) -> QueryPostprocessing:
         """Take the surest pairs of query and class."""
         return QueryPostprocessing()
+
+
+class DenoisingDetector(QueryDetector):
+    """A network of queries that learns to repair noisy boxes besides (RT-DETR, D-FINE)."""
+
+    def losses(self, pixel_values: Tensor, targets: list[Target]) -> dict[str, Tensor]:
+        """Compute the weighted loss parts.
+
+        The sum runs over the final queries, every decoder layer, the encoder's proposals and the
+        denoising queries.
+        """
+        outputs = self.network.model(pixel_values, labels=targets)
+        if not bool(torch.isfinite(outputs.intermediate_reference_points).all()):
+            raise FloatingPointError("the network's boxes are no finite numbers")
+        with torch.autocast(pixel_values.device.type, enabled=False):
+            return self.set_losses(outputs, targets)
+
+    @abstractmethod
+    def set_losses(self, outputs: Any, targets: list[Target]) -> dict[str, Tensor]:
+        """Compute the parts from what the model of `transformers` says in training, in float32."""
 
 
 def gather(by_name: dict[str, Tensor], readable: Mapping[str, str]) -> dict[str, Tensor]:

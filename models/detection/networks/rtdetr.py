@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 from models.detection.networks.backbones import on_timm
+from models.detection.networks.detector import Target
 from models.detection.networks.options import NetworkOptions
-from models.detection.networks.queries import QueryDetector
+from models.detection.networks.queries import DenoisingDetector, gather
 from models.detection.networks.starting import start_from
 
 _BASIC = {"encoder_in_channels": [128, 256, 512], "hidden_expansion": 0.5}
@@ -45,10 +48,26 @@ LOSS_PARTS = {"vfl": "classification", "bbox": "box L1", "giou": "GIoU"}
 """RT-DETR's names of the loss parts, and ours."""
 
 
-class RTDetr(QueryDetector):
+class RTDetr(DenoisingDetector):
     """RT-DETR of either version."""
 
-    loss_parts = LOSS_PARTS
+    def set_losses(self, outputs: Any, targets: list[Target]) -> dict[str, Tensor]:
+        """Compute the parts as `transformers` does."""
+        logits = outputs.intermediate_logits.float()
+        boxes = outputs.intermediate_reference_points.float()
+        _, by_name, _ = self.network.loss_function(
+            logits[:, -1],
+            targets,
+            logits.device,
+            boxes[:, -1],
+            self.network.config,
+            logits,
+            boxes,
+            enc_topk_logits=outputs.enc_topk_logits.float(),
+            enc_topk_bboxes=outputs.enc_topk_bboxes.float(),
+            denoising_meta_values=outputs.denoising_meta_values,
+        )
+        return gather(by_name, LOSS_PARTS)
 
 
 def build_rtdetr(options: NetworkOptions, classes: int, *, pretrained: bool) -> RTDetr:

@@ -2,15 +2,18 @@
 
 Matching: the least total cost over all assignments, tried one by one. Classification: varifocal
 loss (Zhang et al., 2021). Boxes: L1 and GIoU (Rezatofighi et al., 2019). D-FINE's distributions:
-FGL and DDF (Peng et al., 2024, equations 4 to 6). Every decoder layer, the encoder's proposals and
-the denoising queries count; denoising queries count only against their own objects. As in
-`transformers`, the last layer's matched queries have no FGL of their own, only its denoising ones.
+FGL and DDF (Peng et al., 2024, equations 4 to 6). DEIMv2 classifies by the matchability-aware loss
+(Huang et al., 2024, equation 5). Every decoder layer, the encoder's proposals and the denoising
+queries count; denoising queries count only against their own objects. D-FINE's boxes and
+distributions are taught to the union of all layers' matches, and it has one more answer: that of
+the head whose boxes the layers refine.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,27 +78,45 @@ def match(logits: Tensor, boxes: Tensor) -> Pairs:
     return pairs
 
 
-def basic(logits: Tensor, boxes: Tensor, pairs: Pairs, count: float) -> dict[str, Tensor]:
-    """Varifocal loss (alpha 0.75, gamma 2), L1 and GIoU, weighted 1, 5 and 2."""
+def unite(layers: list[Pairs]) -> Pairs:
+    """Each query that any layer matched, with the object it was matched with most often."""
+    seen = [pair for pairs in layers for pair in pairs]
+    queries = {(picture, query) for picture, query, _ in seen}
+    pairs = []
+    for picture, query in sorted(queries):
+        objects = [t for b, q, t in seen if (b, q) == (picture, query)]
+        pairs.append((picture, query, max(objects, key=objects.count)))
+    return pairs
+
+
+def classification(
+    logits: Tensor, boxes: Tensor, pairs: Pairs, count: float, matchability: bool
+) -> Tensor:
+    """Varifocal loss (alpha 0.75, gamma 2), or the matchability-aware one (gamma 1.5)."""
     goal = torch.zeros_like(logits)
     hit = torch.zeros_like(logits)
+    for picture, query, target in pairs:
+        iou = overlap(boxes[picture, query], BOXES[picture][target])[0]
+        label = int(LABELS[picture][target])
+        goal[picture, query, label] = iou.detach() ** (1.5 if matchability else 1)
+        hit[picture, query, label] = 1
+    p = torch.sigmoid(logits)
+    if matchability:
+        weight = p.detach() ** 1.5 * (1 - hit) + hit
+    else:
+        weight = 0.75 * p.detach() ** 2 * (1 - hit) + goal
+    entropy = -(goal * torch.log(p) + (1 - goal) * torch.log(1 - p))
+    return (weight * entropy).sum() / count
+
+
+def box_losses(boxes: Tensor, pairs: Pairs, count: float) -> dict[str, Tensor]:
+    """L1 and GIoU, weighted 5 and 2."""
     l1 = giou = torch.zeros(())
     for picture, query, target in pairs:
         truth = BOXES[picture][target]
-        both = overlap(boxes[picture, query], truth)
-        label = int(LABELS[picture][target])
-        goal[picture, query, label] = both[0].detach()
-        hit[picture, query, label] = 1
         l1 = l1 + (boxes[picture, query] - truth).abs().sum()
-        giou = giou + 1 - both[1]
-    p = torch.sigmoid(logits)
-    weight = 0.75 * p.detach() ** 2 * (1 - hit) + goal
-    entropy = -(goal * torch.log(p) + (1 - goal) * torch.log(1 - p))
-    return {
-        "classification": (weight * entropy).sum() / count,
-        "box L1": 5 * l1 / count,
-        "GIoU": 2 * giou / count,
-    }
+        giou = giou + 1 - overlap(boxes[picture, query], truth)[1]
+    return {"box L1": 5 * l1 / count, "GIoU": 2 * giou / count}
 
 
 def weighting() -> list[float]:
@@ -148,38 +169,63 @@ def ddf(
     return 1.5 * sum(parts, torch.zeros(())) / sum(roots)
 
 
-def expected(given: SimpleNamespace, distributions: bool) -> dict[str, Tensor]:
-    total: dict[str, Tensor] = {}
+class Sum(dict[str, Tensor]):
+    """Loss parts by name."""
 
-    def add(parts: dict[str, Tensor]) -> None:
+    def add(self, parts: dict[str, Tensor]) -> None:
         for name, value in parts.items():
-            total[name] = total.get(name, torch.zeros(())) + value
+            self[name] = self.get(name, torch.zeros(())) + value
 
+
+def noisy_pairs() -> Pairs:
+    return [(b, q, i % len(LABELS[b])) for b in (0, 1) for i, q in enumerate(POSITIVES[b])]
+
+
+def expected_of_rtdetr(given: SimpleNamespace) -> Sum:
+    total = Sum()
     for noisy in (False, True):
         part = slice(0, NOISY) if noisy else slice(NOISY, None)
         logits = given.intermediate_logits[:, :, part]
         boxes = given.intermediate_reference_points[:, :, part]
+        answers = [(logits[:, layer], boxes[:, layer]) for layer in range(LAYERS)]
+        if not noisy:
+            answers.append((given.enc_topk_logits, given.enc_topk_bboxes))
         count = 3.0 * (GROUPS if noisy else 1)
-        for layer in range(LAYERS):
-            pairs = (
-                [(b, q, i % len(LABELS[b])) for b in (0, 1) for i, q in enumerate(POSITIVES[b])]
-                if noisy
-                else match(logits[:, layer], boxes[:, layer])
-            )
-            add(basic(logits[:, layer], boxes[:, layer], pairs, count))
-            if distributions and (noisy or layer < LAYERS - 1):
-                edges = given.intermediate_predicted_corners[:, :, part]
-                start = given.initial_reference_points[:, layer, part].detach()
-                add({"FGL": fgl(edges[:, layer], boxes[:, layer], start, pairs, count)})
-                if layer < LAYERS - 1:  # the last layer is the teacher
-                    last = edges[:, -1], logits[:, -1]
-                    add({"DDF": ddf(edges[:, layer], *last, boxes[:, layer], pairs)})
-    proposals = given.enc_topk_logits, given.enc_topk_bboxes
-    add(basic(*proposals, match(*proposals), 3.0))
+        for answer in answers:
+            pairs = noisy_pairs() if noisy else match(*answer)
+            total.add({"classification": classification(*answer, pairs, count, False)})
+            total.add(box_losses(answer[1], pairs, count))
     return total
 
 
-def network_outputs() -> SimpleNamespace:
+def expected_of_dfine(given: SimpleNamespace, matchability: bool) -> Sum:
+    total = Sum()
+    for noisy in (False, True):
+        part = slice(0, NOISY) if noisy else slice(NOISY, None)
+        logits = given.intermediate_logits[:, :, part]
+        boxes = given.intermediate_reference_points[:, :, part]
+        edges = given.intermediate_predicted_corners[:, :, part]
+        answers = [(logits[:, at], boxes[:, at]) for at in range(1 + LAYERS)]
+        if not noisy:
+            answers.append((given.enc_topk_logits, given.enc_topk_bboxes))
+        own = [noisy_pairs() if noisy else match(*answer) for answer in answers]
+        # The deciding layer's match goes first, should two objects be matched equally often.
+        union = unite([own[LAYERS], *own[1:LAYERS], own[0], *own[LAYERS + 1 :]])
+        count = 3.0 * (GROUPS if noisy else 1)
+        union_count = count if noisy else float(len(union))
+        for answer, pairs in zip(answers, own, strict=True):
+            total.add({"classification": classification(*answer, pairs, count, matchability)})
+            total.add(box_losses(answer[1], union, union_count))
+        start = boxes[:, 0].detach()
+        for layer in range(LAYERS):
+            found = boxes[:, 1 + layer]
+            total.add({"FGL": fgl(edges[:, layer], found, start, union, union_count)})
+            if layer < LAYERS - 1:  # the last layer is the teacher
+                total.add({"DDF": ddf(edges[:, layer], edges[:, -1], logits[:, -1], found, union)})
+    return total
+
+
+def network_outputs(answers: int) -> SimpleNamespace:
     """What a network of fixed random numbers would say."""
     torch.manual_seed(3)
     total = NOISY + QUERIES
@@ -187,11 +233,12 @@ def network_outputs() -> SimpleNamespace:
     def boxes(*shape: int) -> Tensor:
         return 0.2 + 0.5 * torch.rand(*shape, 4)
 
+    points = boxes(BATCH, answers, total)
     return SimpleNamespace(
-        intermediate_logits=torch.randn(BATCH, LAYERS, total, CLASSES).requires_grad_(),
-        intermediate_reference_points=boxes(BATCH, LAYERS, total).requires_grad_(),
+        intermediate_logits=torch.randn(BATCH, answers, total, CLASSES).requires_grad_(),
+        intermediate_reference_points=points.requires_grad_(),
         intermediate_predicted_corners=torch.randn(BATCH, LAYERS, total, 4 * BINS).requires_grad_(),
-        initial_reference_points=boxes(BATCH, LAYERS, total),
+        initial_reference_points=points[:, :1].detach().expand(-1, LAYERS, -1, -1),
         enc_topk_logits=torch.randn(BATCH, QUERIES, CLASSES).requires_grad_(),
         enc_topk_bboxes=boxes(BATCH, QUERIES).requires_grad_(),
         denoising_meta_values={
@@ -202,17 +249,35 @@ def network_outputs() -> SimpleNamespace:
     )
 
 
-@pytest.mark.parametrize(("name", "distributions"), [("rtdetr", False), ("dfine", True)])
-def test_losses_and_gradients_are_those_of_the_papers(name: str, distributions: bool) -> None:
-    options = NetworkOptions(
-        name=name, backbone="test_resnet", image_size=64, queries=QUERIES, hidden_width=32
+CASES: dict[str, tuple[int, Callable[[SimpleNamespace], Sum]]] = {
+    "rtdetr": (LAYERS, expected_of_rtdetr),
+    "dfine": (1 + LAYERS, lambda given: expected_of_dfine(given, matchability=False)),
+    "deimv2-atto": (1 + LAYERS, lambda given: expected_of_dfine(given, matchability=True)),
+}
+"""Answers that the decoder gives, and the loss."""
+
+
+def tiny(name: str, **changes: Any) -> Any:
+    sizes: dict[str, Any] = {"backbone": "test_resnet", "hidden_width": 32}
+    if "-" in name:
+        sizes = {}
+    return build_network(
+        NetworkOptions(name=name, image_size=64, queries=QUERIES, **sizes, **changes), CLASSES
     )
-    network: Any = build_network(options, CLASSES)
-    given = network_outputs()
+
+
+def targets_of(labels: list[Tensor], boxes: list[Tensor]) -> list[dict[str, Tensor]]:
+    return [{"class_labels": n, "boxes": b} for n, b in zip(labels, boxes, strict=True)]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_losses_and_gradients_are_those_of_the_papers(name: str) -> None:
+    network = tiny(name)
+    answers, expected = CASES[name]
+    given = network_outputs(answers)
     network.network.model.forward = lambda *_, **__: given
-    targets = [{"class_labels": n, "boxes": b} for n, b in zip(LABELS, BOXES, strict=True)]
-    ours = network.losses(torch.zeros(BATCH, 3, 64, 64), targets)
-    theirs = expected(given, distributions)
+    ours = network.losses(torch.zeros(BATCH, 3, 64, 64), targets_of(LABELS, BOXES))
+    theirs = expected(given)
     assert set(ours) == set(theirs)
     for part, value in theirs.items():
         assert ours[part].item() == pytest.approx(value.item(), rel=1e-4), part
@@ -225,3 +290,45 @@ def test_losses_and_gradients_are_those_of_the_papers(name: str, distributions: 
         assert (one is None) == (other is None)
         if one is not None:
             torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dfine", "deimv2-atto"])
+def test_the_decoder_puts_its_first_heads_answer_before_the_layers(name: str) -> None:
+    """The loss counts on it: layer k's boxes are the first head's, moved by edges k."""
+    from transformers.models.d_fine.modeling_d_fine import distance2bbox
+
+    network = tiny(name).train()
+    decoder = network.network.model.decoder
+    found = network.network.model(torch.rand(BATCH, 3, 64, 64), labels=targets_of(LABELS, BOXES))
+    logits, boxes = found.intermediate_logits, found.intermediate_reference_points
+    edges = found.intermediate_predicted_corners
+    layers = network.network.config.decoder_layers
+    assert (logits.shape[1], boxes.shape[1], edges.shape[1]) == (layers + 1, layers + 1, layers)
+    for layer in range(layers):
+        moved = decoder.integral(edges[:, layer], network._offsets())
+        again = distance2bbox(boxes[:, 0], moved, decoder.reg_scale)
+        torch.testing.assert_close(boxes[:, 1 + layer], again)
+
+
+@pytest.mark.parametrize("name", ["dfine", "rtdetr", "rtdetrv2"])
+@pytest.mark.parametrize("denoising", [0, 20])
+def test_all_layers_learn_with_some_and_without_any_objects(name: str, denoising: int) -> None:
+    network = tiny(name, denoising_queries=denoising).train()
+    pictures = torch.rand(BATCH, 3, 64, 64)
+    nothing = torch.zeros(0, dtype=torch.int64), torch.zeros(0, 4)
+    some = targets_of([LABELS[0], nothing[0]], [BOXES[0], nothing[1]])
+    parts = network.losses(pictures, some)
+    torch.stack(list(parts.values())).sum().backward()
+    decoder = network.network.model.decoder
+    for layer, head in enumerate(decoder.class_embed):
+        assert head.weight.grad.abs().sum() > 0, f"layer {layer} learns no classes"
+    for layer, head in enumerate(decoder.bbox_embed):
+        for weight in head.parameters():
+            assert weight.grad is not None, f"layer {layer} learns no boxes"
+    network.zero_grad()
+    parts = network.losses(pictures, targets_of([nothing[0]] * 2, [nothing[1]] * 2))
+    assert parts["classification"] > 0
+    assert {name: part.item() for name, part in parts.items() if name in ("box L1", "FGL")} == {
+        name: 0 for name in parts if name in ("box L1", "FGL")
+    }
+    torch.stack(list(parts.values())).sum().backward()
