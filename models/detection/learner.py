@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.detection.dataset import Labels
@@ -27,16 +25,15 @@ class RawPrediction:
 
     index: int
     """Of the picture in its split."""
-    outputs: tuple[NDArray[np.float32], ...]
-    """The network's, without the batch axis."""
+    candidates: Detections
+    """What may be an object; boxes are shares of the input. The whole output of a dense network
+    would be hundreds of times as large."""
     postprocessing: Postprocessing
 
     def detections(self, labels: Labels, preprocessing: Preprocessing) -> Detections:
         """Turn it into detections that no threshold has cut."""
         placement = preprocessing.placement(*labels.sizes[self.index])
-        batch = [output[None] for output in self.outputs]
-        (found,) = self.postprocessing(batch, preprocessing, [placement])
-        return found
+        return self.postprocessing.place(self.candidates, preprocessing, placement)
 
 
 class DetectionLearner(Learner):
@@ -70,11 +67,11 @@ class DetectionLearner(Learner):
     def predict(self, batch: dict[str, Any]) -> list[RawPrediction]:
         """Run the network on validation pictures."""
         outputs = self.network(self.normalisation(batch["images"]))
-        rows = zip(*(output.float().cpu().numpy() for output in outputs), strict=True)
         steps = self.network.postprocessing()
+        found = steps.candidates([output.float().cpu().numpy() for output in outputs])
         return [
-            RawPrediction(index, row, steps)
-            for index, row in zip(batch["indices"], rows, strict=True)
+            RawPrediction(index, one, steps)
+            for index, one in zip(batch["indices"], found, strict=True)
         ]
 
     def backbone(self) -> nn.Module:

@@ -87,7 +87,10 @@ def test_the_threshold_is_the_packages_unless_given(card: ModelCard) -> None:
     [
         ({"postprocessing": {"kind": "nms"}}, "postprocessing.kind"),
         ({"postprocessing": {"kind": "detr", "iou": 0.5}}, "postprocessing.iou"),
-        ({"postprocessing": {"max_detections": 0}}, "postprocessing.max_detections"),
+        (
+            {"postprocessing": {"kind": "detr", "max_detections": 0}},
+            "postprocessing.max_detections",
+        ),
         ({"outputs": ()}, "outputs: expected"),
     ],
 )
