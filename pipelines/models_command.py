@@ -71,7 +71,7 @@ def listing(text: str = "", latency: bool = False) -> list[dict[str, object]]:
             "weights_licence": entry.weights_licence,
             "ap": entry.ap,
             "ap_source": entry.ap_source,
-            "hub": dict(entry.hub) or ("timm" if not entry.published else {}),
+            "hub": dict(entry.hub) or entry.note or ("timm" if not entry.published else {}),
         }
         if latency:
             from models.detection.networks.complexity import latency as measure

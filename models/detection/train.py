@@ -9,6 +9,7 @@ import torch
 from models.detection.augmentation import Augmentation
 from models.detection.dataset import Changes, Labels, Pictures, collate, read_labels
 from models.detection.learner import DetectionLearner
+from models.detection.networks.backbones import normalisation
 from models.detection.networks.building import build_network
 from models.detection.options import TrainOptions
 from models.detection.samples import Samples
@@ -54,8 +55,10 @@ def learn(
 
 def preprocessing_of(options: TrainOptions) -> Preprocessing:
     """Say how pictures become the input that these options ask for."""
-    side = options.network.image_size
-    return Preprocessing(height=side, width=side, resize_mode=options.resize)
+    network = options.network
+    side = network.image_size
+    mean, std = normalisation(network)
+    return Preprocessing(height=side, width=side, resize_mode=options.resize, mean=mean, std=std)
 
 
 def _changes(options: TrainOptions, preprocessing: Preprocessing) -> Changes:
@@ -88,7 +91,7 @@ def _check(train: Labels, val: Labels, options: TrainOptions, reporter: Reporter
             f"off_epochs={changes.off_epochs}"
         )
     most = max(len(classes) for classes in (*train.labels, *val.labels))
-    if most > options.network.queries:
+    if "queries" in options.network.entry.options and most > options.network.queries:
         reporter.log(
             f"warning: a picture holds {most} objects, but network.queries="
             f"{options.network.queries} finds no more than that; set it to {most} or more"

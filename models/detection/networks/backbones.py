@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from models.detection.networks.catalogue import Rgb
 from models.detection.networks.options import NetworkOptions
 
 _HGNETV2: dict[str, dict[str, Any]] = {
@@ -117,6 +118,16 @@ def on_timm(options: NetworkOptions) -> dict[str, Any]:
         "num_feature_levels": levels,
         "decoder_layers": options.decoder_layers,
     }
+
+
+def normalisation(options: NetworkOptions) -> tuple[Rgb, Rgb]:
+    """Give mean and deviation, RGB, of the pixels from 0 to 1 that the weights were made for."""
+    import timm
+
+    if options.entry.published or options.weights == "none":
+        return options.entry.normalisation
+    known = timm.get_pretrained_cfg(options.timm_backbone)
+    return (tuple(known.mean), tuple(known.std)) if known else options.entry.normalisation
 
 
 def feature_maps(options: NetworkOptions) -> tuple[list[int], list[int], list[int]]:

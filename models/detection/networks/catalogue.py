@@ -10,7 +10,16 @@ QUERY_OPTIONS = ("queries", "denoising_queries", "freeze_batch_norm", "freeze")
 """Options of every network of queries with denoising and a convolutional backbone."""
 TIMM_OPTIONS = ("backbone", "levels", "hidden_width", "decoder_layers", *QUERY_OPTIONS)
 """Options of such a network on a timm backbone."""
+DENSE_TIMM_OPTIONS = ("backbone", "levels", "hidden_width", "freeze_batch_norm", "freeze")
+"""Options of a dense network on a timm backbone."""
 APACHE = "Apache-2.0"
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""Mean and deviation of ImageNet's pictures, RGB, pixels from 0 to 1."""
+UNIT = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+"""Of networks that take pixels from 0 to 1."""
+BYTES = ((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))
+"""Of networks that take pixels from 0 to 255."""
+Rgb = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -34,8 +43,17 @@ class Entry:
     """Licence of code and architecture."""
     weights_licence: str = APACHE
     """Licence of the published weights, where they have one of their own."""
+    normalisation: tuple[Rgb, Rgb] = IMAGENET
+    """Mean and deviation that bring pixels from 0 to 1 to what the network was published with."""
     hub: dict[str, str] = field(default_factory=dict)
-    """Published weights: the data they were trained on to the hub's repository."""
+    """Published weights: the data they were trained on to the hub's repository, or to a file's
+    URL."""
+    note: str = ""
+    """What someone who looks for weights must know."""
+    auto_backbone: str = "resnet10t"
+    """The timm model that `backbone=auto` means."""
+    hidden_width: int | None = None
+    """Default of the option of this name, where it has one of its own."""
     ap: float | None = None
     """Published COCO val2017 AP (0.50 to 0.95) in per cent."""
     ap_source: str = ""
@@ -80,7 +98,8 @@ def _dfine() -> Iterator[Entry]:
             hub["objects365"] = f"ustc-community/{long}"
         yield Entry(
             f"dfine-{size}", paper, builder, QUERY_OPTIONS, 640, 300, hub=hub, ap=ap,
-            ap_source="the paper, COCO only", strides=(16, 32) if size == "n" else (8, 16, 32),
+            ap_source="the paper, COCO only", normalisation=UNIT,
+            strides=(16, 32) if size == "n" else (8, 16, 32),
         )  # fmt: skip
 
 
@@ -107,7 +126,7 @@ def _rtdetr() -> Iterator[Entry]:
                 hub["objects365"] = f"PekingU/rtdetr_{size}vd_coco_o365"
             yield Entry(
                 f"{version}-{size}", paper, builder, QUERY_OPTIONS, 640, 300, hub=hub, ap=ap,
-                ap_source="the paper, COCO only",
+                normalisation=UNIT, ap_source="the paper, COCO only",
             )  # fmt: skip
 
 
@@ -131,6 +150,7 @@ def _deimv2() -> Iterator[Entry]:
             strides=(8, 16, 32) if transformer else (16, 32),
             # The vision transformers of these sizes are distilled from DINOv3.
             weights_licence="DINOv3 License (Meta)" if transformer else APACHE,
+            normalisation=IMAGENET if transformer else UNIT,
             hub={"coco": f"Intellindust/DEIMv2_{backbone}_{size.upper()}_COCO"},
             ap=ap,
             ap_source="the paper",
@@ -156,6 +176,39 @@ def _rfdetr() -> Iterator[Entry]:
             ap=ap,
             ap_source="its authors",
         )
+
+
+def _yolox() -> Iterator[Entry]:
+    paper, builder = "YOLOX (Ge et al., 2021, arXiv:2107.08430)", "yolox:build_yolox"
+    options = ("backbone", "hidden_width", "freeze_batch_norm", "freeze")
+    yield Entry("yolox", paper, builder, options, 320, note=_BACKBONE_ONLY)
+    release = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+    for size, side, ap in (
+        ("nano", 416, 25.8),
+        ("tiny", 416, 32.8),
+        ("s", 640, 40.5),
+        ("m", 640, 46.9),
+        ("l", 640, 49.7),
+    ):
+        yield Entry(
+            f"yolox-{size}", paper, builder, ("freeze",), side, ap=ap, ap_source="its authors",
+            normalisation=BYTES, hub={"coco": f"{release}/yolox_{size}.pth"},
+        )  # fmt: skip
+
+
+_BACKBONE_ONLY = "weights of the timm backbone alone (ImageNet)"
+
+
+def _compact() -> Iterator[Entry]:
+    note = f"{_BACKBONE_ONLY}: published detectors of this kind have no portable weights"
+    for name, paper, width in (
+        ("ssd", "SSD (Liu et al., 2016, arXiv:1512.02325) with SSDLite heads", 128),
+        ("atss", "ATSS (Zhang et al., 2020, arXiv:1912.02424)", 64),
+    ):
+        yield Entry(
+            name, paper, f"{name}:build_{name}", DENSE_TIMM_OPTIONS, 320, note=note,
+            auto_backbone="mobilenetv2_100", hidden_width=width,
+        )  # fmt: skip
 
 
 _COMPUTED: dict[str, tuple[float, float]] = {
@@ -186,12 +239,20 @@ _COMPUTED: dict[str, tuple[float, float]] = {
     "rfdetr-s": (32.07, 59.6),
     "rfdetr-m": (33.65, 78.5),
     "rfdetr-l": (33.89, 125.3),
+    "yolox": (7.59, 7.77),
+    "yolox-nano": (0.91, 1.04),
+    "yolox-tiny": (5.06, 6.41),
+    "yolox-s": (8.97, 26.7),
+    "yolox-m": (25.33, 73.5),
+    "yolox-l": (54.21, 155.3),
+    "ssd": (2.25, 1.28),
+    "atss": (2.37, 2.78),
 }
 """Millions of parameters and GFLOPs, as `complexity.complexity` computes them."""
 
 CATALOGUE: dict[str, Entry] = {
     entry.name: replace(entry, parameters=figures[0], gflops=figures[1])
-    for entries in (_dfine(), _rtdetr(), _deimv2(), _rfdetr())
+    for entries in (_dfine(), _rtdetr(), _deimv2(), _rfdetr(), _yolox(), _compact())
     for entry in entries
     for figures in (_COMPUTED.get(entry.name, (None, None)),)
 }

@@ -26,9 +26,15 @@ def freeze(backbone: nn.Module, count: int) -> None:
         )
     for module in (module for part in parts[:count] for module in part):
         module.requires_grad_(False)
-        for norm in module.modules():
-            if isinstance(norm, nn.modules.batchnorm._BatchNorm):
-                norm.register_forward_pre_hook(_use_running_statistics)
+        freeze_norms(module)
+
+
+def freeze_norms(module: nn.Module) -> None:
+    """Keep weights and statistics of all batch norms as they are."""
+    for norm in module.modules():
+        if isinstance(norm, nn.modules.batchnorm._BatchNorm):
+            norm.requires_grad_(False)
+            norm.register_forward_pre_hook(_use_running_statistics)
 
 
 def _use_running_statistics(norm: nn.Module, _: object) -> None:

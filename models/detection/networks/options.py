@@ -19,7 +19,8 @@ class NetworkOptions(Options):
     ones, with options of their own where none is given."""
     backbone: str = "auto"
     """Any convolutional timm model with feature maps (`timm.list_models()`), for networks without
-    a published size; `auto` is resnet10t there, and the network's own elsewhere."""
+    a published size; `auto` is resnet10t there (mobilenetv2_100 for ssd and atss), and the
+    network's own elsewhere."""
     image_size: int = Field(320, ge=64, le=2048, multiple_of=32)
     """Height and width of the network's input in pixels."""
     queries: int = Field(100, ge=1, le=1000)
@@ -28,7 +29,7 @@ class NetworkOptions(Options):
     """Feature maps taken from the backbone, counted from the coarsest (stride 32) up: 3 reach
     down to stride 8. Small objects need more, time grows with each."""
     hidden_width: int = Field(128, ge=32, le=512, multiple_of=32)
-    """Channels of encoder and decoder."""
+    """Channels of encoder and decoder, or of a dense network's neck and heads."""
     decoder_layers: int = Field(3, ge=2, le=6)
     """Decoder layers; each refines the boxes of the one before."""
     denoising_queries: int = Field(50, ge=0, le=500)
@@ -49,15 +50,17 @@ class NetworkOptions(Options):
     @model_validator(mode="before")
     @classmethod
     def _published_defaults(cls, given: Any) -> Any:
-        """A published size comes with its own input size and number of queries."""
+        """Some networks come with defaults of their own."""
         if not isinstance(given, dict) or not isinstance(given.get("name"), str):
             return given
         entry = find(given["name"])
-        if not entry.published:
-            return given
-        own = {"image_size": entry.image_size}
-        if entry.queries is not None:
+        own: dict[str, Any] = {}
+        if entry.published:
+            own["image_size"] = entry.image_size
+        if entry.published and entry.queries is not None:
             own["queries"] = entry.queries
+        if entry.hidden_width is not None:
+            own["hidden_width"] = entry.hidden_width
         return {**own, **given}
 
     @property
@@ -68,7 +71,7 @@ class NetworkOptions(Options):
     @property
     def timm_backbone(self) -> str:
         """The timm model under a network without a published size."""
-        return "resnet10t" if self.backbone == "auto" else self.backbone
+        return self.entry.auto_backbone if self.backbone == "auto" else self.backbone
 
     @field_validator("name")
     @classmethod

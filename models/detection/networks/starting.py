@@ -5,14 +5,26 @@ from __future__ import annotations
 import copy
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from timm.models._features import FeatureListNet
+from torch import Tensor, nn
 
 from models.detection.networks.detector import Detector
 from models.detection.networks.options import NetworkOptions
 
 _LOG = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class FromFile(Protocol):
+    """A network whose weights are published as a file, not as a repository of the hub."""
+
+    network: nn.Module
+
+    def from_published(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Turn what the file holds into this network's tensors."""
 
 
 def start_from(network: Detector, options: NetworkOptions) -> None:
@@ -23,7 +35,9 @@ def start_from(network: Detector, options: NetworkOptions) -> None:
     """
     if options.weights == "none":
         return
-    if options.entry.published:
+    if isinstance(network, FromFile):
+        _load_file(network, options)
+    elif options.entry.published:
         _load_detector_weights(network, options)
     else:
         _load_backbone_weights(network, options)
@@ -67,6 +81,40 @@ def _load_detector_weights(network: Detector, options: NetworkOptions) -> None:
     own = inner.state_dict()
     same = {n: v for n, v in state.items() if n in own and own[n].shape == v.shape}
     inner.load_state_dict(same, strict=False)
+    _tell_new_heads(heads)
+
+
+def _load_file(network: FromFile, options: NetworkOptions) -> None:
+    """Put the tensors of a published file into place, the class heads only where they fit."""
+    place, state = _source(options)
+    if state is None and place is not None and Path(place).is_dir():
+        raise ValueError(f"network.weights: {options.name} starts from a file, not from a folder")
+    if state is None:
+        try:
+            state = torch.hub.load_state_dict_from_url(str(place), "cpu", weights_only=True)
+        except Exception as error:  # of the network, the disk or the format
+            raise ValueError(
+                f"network.weights: no weights of {options.name} from {place} "
+                f"({type(error).__name__}: {str(error).splitlines()[0][:200]}); give a local copy, "
+                f"or none to train from scratch"
+            ) from error
+        state = state.get("model", state)
+    given = network.from_published(state)
+    own = network.network.state_dict()
+    wrong = {name for name, v in own.items() if name not in given or given[name].shape != v.shape}
+    heads = {name for name in wrong if name in given and _is_class_head(name)}
+    wrong = {name for name in wrong - heads if not name.endswith("num_batches_tracked")}
+    if wrong:
+        raise ValueError(
+            f"network.weights: {options.weights} does not fit {options.name}: {len(wrong)} tensors "
+            f"are missing or of another shape, {min(wrong)} among them"
+        )
+    kept = {name: v for name, v in given.items() if name in own and name not in heads}
+    network.network.load_state_dict(kept, strict=False)
+    _tell_new_heads(heads)
+
+
+def _tell_new_heads(heads: set[str]) -> None:
     if heads:
         _LOG.warning(
             "class heads start from scratch, the weights have another number of classes: %s",
@@ -76,7 +124,7 @@ def _load_detector_weights(network: Detector, options: NetworkOptions) -> None:
 
 def _is_class_head(name: str) -> bool:
     """Tell whether a tensor's shape depends on the number of classes."""
-    return any(part in name for part in ("class_embed", "enc_score_head"))
+    return any(part in name for part in ("class_embed", "enc_score_head", "cls_preds"))
 
 
 def _source(options: NetworkOptions) -> tuple[str | None, dict[str, Any] | None]:
@@ -125,14 +173,15 @@ def _load_backbone_weights(network: Detector, options: NetworkOptions) -> None:
     if options.weights != "hub":
         _check_weights(Path(options.weights), options.timm_backbone)
         overlay = {"file": options.weights}
-    backbone: Any = network.backbone()
+    # Inside of the wrapper that transformers puts around it, if there is one.
+    target = next(one for one in network.backbone().modules() if isinstance(one, FeatureListNet))
     try:
         source = timm.create_model(
             options.timm_backbone,
             pretrained=True,
             pretrained_cfg_overlay=overlay,
             features_only=True,
-            out_indices=backbone.model.config.out_indices,
+            out_indices=target.feature_info.out_indices,
         )
     except Exception as error:  # whatever the hub's client raises when it cannot be reached
         raise ValueError(
@@ -141,7 +190,6 @@ def _load_backbone_weights(network: Detector, options: NetworkOptions) -> None:
             f"to train from scratch"
         ) from error
     # Frozen batch norms have no counter of batches: leave out what the target doesn't have.
-    target = backbone.model._backbone
     wanted = target.state_dict()
     target.load_state_dict({n: v for n, v in source.state_dict().items() if n in wanted})
 

@@ -1,4 +1,4 @@
-"""Every architecture of queries learns, and ships in every form, at any batch size."""
+"""Every architecture learns, and ships in every form, at any batch size."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ ON_TIMM = {
     "decoder_layers": 2,
     "denoising_queries": 4,
 }
+DENSE = {"backbone": "test_resnet", "image_size": 96, "hidden_width": 32}
 NETWORKS: dict[str, dict[str, Any]] = {
     "rtdetr": ON_TIMM,
     "rtdetrv2": ON_TIMM,
@@ -39,8 +40,13 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "deimv2-atto": {"image_size": 96, "queries": 45, "denoising_queries": 4},
     "deimv2-s": {"image_size": 96, "queries": 189, "denoising_queries": 4},
     "rfdetr-n": {"image_size": 96, "queries": 36},
+    "yolox": {**DENSE, "backbone": "resnet10t"},
+    "yolox-nano": {"image_size": 96},
+    "yolox-s": {"image_size": 96},
+    "ssd": {**DENSE, "levels": 2},
+    "atss": {**DENSE, "levels": 2},
 }
-FAST = ("rtdetr", "deimv2-atto")
+FAST = ("rtdetr", "deimv2-atto", "yolox-nano", "ssd", "atss")
 CASES = [
     pytest.param(name, marks=() if name in FAST else pytest.mark.slow, id=name) for name in NETWORKS
 ]
