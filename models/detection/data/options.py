@@ -43,6 +43,13 @@ class PrepareOptions(BaseModel):
     classes: tuple[str, ...] = ()
     """Names of the classes to keep, in any order; empty keeps all. Boxes of other classes are
     left out, their pictures stay."""
+    drop: tuple[str, ...] = ()
+    """Names of classes to leave out, with their boxes; their pictures stay."""
+    merge: dict[str, tuple[str, ...]] = {}
+    """Classes to make one, by the new name: {"cell": ["RBC", "WBC"]}. Comes before `classes` and
+    `drop`, which then know the new name."""
+    one_class: str = ""
+    """Name of the one class that all boxes left get; empty keeps the classes apart."""
     negatives: bool = True
     """Keep pictures without a box."""
     difficult: bool = True

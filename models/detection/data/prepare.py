@@ -12,10 +12,11 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 from pydantic import BaseModel
 
-from models.data.splits import SPLITS, nearest
+from models.data.splits import SPLITS
 from models.detection.data import statistics
 from models.detection.data.annotations import RawDataset
 from models.detection.data.checks import CheckedPicture, Findings, check
+from models.detection.data.classes import choose_classes
 from models.detection.data.division import divide
 from models.detection.data.drawing import class_colour, draw_boxes
 from models.detection.data.formats import read
@@ -58,8 +59,7 @@ def prepare(source: Path, target: Path, options: BaseModel, reporter: Reporter) 
         raise ValueError(f"{target} isn't empty and holds no dataset: give another folder")
     raw = read(source, difficult=options.difficult)
     findings = Findings(rejected=list(raw.rejected))
-    if options.classes:
-        _keep_classes(raw, options.classes)
+    choose_classes(raw, options)
     if not raw.classes:
         raise ValueError(f"{source} names no class: there's nothing to learn")
     came = {split: len(pictures) for split, pictures in raw.splits.items()}
@@ -113,26 +113,6 @@ def prepare(source: Path, target: Path, options: BaseModel, reporter: Reporter) 
         statistics=figures,
         previews=tuple(previews),
     )
-
-
-def _keep_classes(raw: RawDataset, wanted: Sequence[str]) -> None:
-    """Leave out all classes but the wanted ones, and renumber the labels."""
-    for name in wanted:
-        if name not in raw.classes:
-            raise ValueError(
-                f"classes: the data have no class '{name}'{nearest(name, raw.classes)}; they "
-                f"have: {', '.join(raw.classes)}"
-            )
-    kept = [i for i, name in enumerate(raw.classes) if name in wanted]
-    new = np.full(len(raw.classes), -1, np.int64)
-    new[kept] = np.arange(len(kept))
-    for pictures in raw.splits.values():
-        for picture in pictures:
-            stays = new[picture.labels] >= 0
-            picture.boxes, picture.crowd = picture.boxes[stays], picture.crowd[stays]
-            picture.labels = new[picture.labels[stays]]
-    raw.classes = [raw.classes[i] for i in kept]
-    raw.category_ids = [raw.category_ids[i] for i in kept]
 
 
 def _nothing_left(source: Path, findings: Findings) -> str:
