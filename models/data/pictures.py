@@ -21,6 +21,8 @@ _PLAIN = {
     "WEBP": ("RGB",),
 }
 _QUALITY = 95
+THUMBNAIL = 16
+"""Side of the thumbnails by which near-duplicates are found, pixels."""
 
 
 class PictureError(ValueError):
@@ -45,6 +47,8 @@ class PictureFacts:
     """BLAKE2 hash of the file's bytes."""
     brightness: float
     """Mean luma, 0 to 255."""
+    thumbnail: bytes
+    """16 x 16 levels of grey, upright, stretched to a square."""
 
 
 def check_picture(path: Path) -> PictureFacts:
@@ -70,9 +74,12 @@ def check_picture(path: Path) -> PictureFacts:
         with Image.open(io.BytesIO(content)) as image:
             kind, mode, (width, height) = image.format or "", image.mode, image.size
             orientation = _orientation(image)
-            image.draft("L", (width // 8, height // 8))
+            least = 2 * THUMBNAIL
+            image.draft("L", (max(width // 8, least), max(height // 8, least)))
             grey = image.convert("L")
             brightness = float(np.asarray(grey).mean())
+            square = (THUMBNAIL, THUMBNAIL)
+            small = _turn(grey, orientation).resize(square, Image.Resampling.BOX)
             if kind == "PNG":
                 with Image.open(io.BytesIO(content)) as again:
                     again.verify()  # checksums, which decoding skips
@@ -87,7 +94,9 @@ def check_picture(path: Path) -> PictureFacts:
     plain = orientation == 1 and mode in _PLAIN.get(kind, ())
     suffix = {"JPEG": ".jpg", "MPO": ".jpg"}.get(kind, f".{kind.lower()}")
     digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-    return PictureFacts(width, height, orientation, plain, suffix, digest, brightness)
+    return PictureFacts(
+        width, height, orientation, plain, suffix, digest, brightness, small.tobytes()
+    )
 
 
 def check_pictures(
@@ -140,6 +149,21 @@ def rewrite_plain(source: Path, target: Path) -> Path:
         target = target.with_suffix(".png")
         image.save(target, compress_level=3)
     return target
+
+
+def _turn(image: Image.Image, orientation: int) -> Image.Image:
+    """Turn a picture upright by its EXIF orientation."""
+    ways = Image.Transpose
+    turns = {
+        2: ways.FLIP_LEFT_RIGHT,
+        3: ways.ROTATE_180,
+        4: ways.FLIP_TOP_BOTTOM,
+        5: ways.TRANSPOSE,
+        6: ways.ROTATE_270,
+        7: ways.TRANSVERSE,
+        8: ways.ROTATE_90,
+    }
+    return image.transpose(turns[orientation]) if orientation in turns else image
 
 
 def _orientation(image: Image.Image) -> int:

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from models.data.splits import SPLITS, draw_splits
 from models.detection.data.annotations import UNSPLIT
-from models.detection.data.checks import CheckedPicture, Findings
+from models.detection.data.checks import CheckedPicture
+from models.detection.data.duplicates import Duplicates, Split
 from models.detection.data.options import SplitOptions
-from models.families import Rejected
-
-Split = dict[str, list[CheckedPicture]]
 
 
 def divide(
-    pictures: Split, options: SplitOptions, findings: Findings
+    pictures: Split, options: SplitOptions, duplicates: Duplicates
 ) -> tuple[Split, dict[str, str]]:
     """Give every picture its split.
 
     With `options.keep`, splits that came stay as they are. One that is missing is drawn from
     train in the proportion of `options.ratios`: with 0.7, 0.15, 0.15 and no test, 0.15 of 0.85
-    of train become test. A picture of train that also lies in val or test leaves train, and one
-    of val that lies in test leaves val, since nothing must be learned from what is measured on.
+    of train become test. Pictures that show nearly the same come into the same drawn split.
 
     Args:
         pictures: By split, or all under `UNSPLIT`.
         options: What to keep, ratios and seed.
-        findings: Takes pictures that were dropped because another split has them.
+        duplicates: Which pictures show nearly the same.
 
     Returns:
         Pictures by `train`, `val`, `test`, each ordered by name, and where each split came from.
@@ -36,19 +33,21 @@ def divide(
     came = {name: found for name, found in pictures.items() if name != UNSPLIT and found}
     if not options.keep or not came:
         everything = [one for found in pictures.values() for one in found]
-        return _draw(everything, ratios, options.seed), dict.fromkeys(SPLITS, "drawn")
+        return _draw(everything, ratios, options.seed, duplicates), dict.fromkeys(SPLITS, "drawn")
     if "train" not in came:
         raise ValueError(
             f"the data came with {' and '.join(came)} but no train split: set split.keep=false to "
             "divide all pictures anew"
         )
-    _drop_leaks(came, findings)
     origin = dict.fromkeys(came, "kept")
     missing = [name for name in SPLITS if name not in came and ratios[name] > 0]
     result: Split = {name: sorted(came.get(name, []), key=_name) for name in SPLITS}
     if missing:
         drawn = _draw(
-            came["train"], {name: ratios[name] for name in ("train", *missing)}, options.seed
+            came["train"],
+            {name: ratios[name] for name in ("train", *missing)},
+            options.seed,
+            duplicates,
         )
         result |= {name: drawn[name] for name in ("train", *missing)}
         origin["train"] = f"kept, less {' and '.join(missing)}"
@@ -56,32 +55,14 @@ def divide(
     return result, {name: origin.get(name, "none") for name in SPLITS}
 
 
-def _draw(pictures: list[CheckedPicture], ratios: dict[str, float], seed: int) -> Split:
-    names = draw_splits([one.facts.digest for one in pictures], ratios, seed)
+def _draw(
+    pictures: list[CheckedPicture], ratios: dict[str, float], seed: int, duplicates: Duplicates
+) -> Split:
+    names = draw_splits([duplicates.key(one) for one in pictures], ratios, seed)
     result: Split = {name: [] for name in SPLITS}
     for one, name in sorted(zip(pictures, names, strict=True), key=lambda pair: _name(pair[0])):
         result[name].append(one)
     return result
-
-
-def _drop_leaks(came: Split, findings: Findings) -> None:
-    held: dict[str, str] = {}
-    for split in reversed(SPLITS):
-        kept = []
-        for one in came.get(split, []):
-            if one.facts.digest in held:
-                findings.rejected.append(
-                    Rejected(one.picture.name, f"the same picture is in {held[one.facts.digest]}")
-                )
-            else:
-                kept.append(one)
-        held |= {one.facts.digest: f"{split} ({one.picture.name})" for one in kept}
-        if split in came:
-            came[split] = kept
-    if not came["train"]:
-        raise ValueError(
-            "every picture of train is in val or test too: nothing is left to train on"
-        )
 
 
 def _name(one: CheckedPicture) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -57,6 +57,10 @@ class PrepareOptions(BaseModel):
     smallest_box: float = Field(default=2.0, gt=0, le=1000)
     """Boxes narrower or lower than this are set aside, pixels, above 0. A box of one pixel is a
     slip of the mouse."""
+    duplicates: Literal["remove", "report", "ignore"] = "remove"
+    """What becomes of pictures that show nearly the same: `remove` takes them out of val and test
+    where train, or the same split, has them too, and keeps them together when splits are drawn;
+    `report` lists them; `ignore` looks for files with the same bytes only."""
     previews: int = Field(default=12, ge=0, le=100)
     """Pictures to draw with their boxes as previews, 0 to 100."""
     workers: int = Field(default=0, ge=0, le=64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,12 @@ from models.detection.data.checks import CheckedPicture, Findings, check
 from models.detection.data.classes import choose_classes
 from models.detection.data.division import divide
 from models.detection.data.drawing import class_colour, draw_boxes
+from models.detection.data.duplicates import (
+    Duplicates,
+    find_duplicates,
+    report_duplicates,
+    take_out,
+)
 from models.detection.data.formats import read
 from models.detection.data.options import PrepareOptions
 from models.detection.data.writing import (
@@ -32,6 +38,7 @@ from models.reporting import Image, Reporter
 
 _PREVIEW_SIDE = 640
 _SHOWN_REASONS = 20
+_SHOWN_TWINS = 6
 
 
 def prepare(source: Path, target: Path, options: BaseModel, reporter: Reporter) -> Preparation:
@@ -71,7 +78,12 @@ def prepare(source: Path, target: Path, options: BaseModel, reporter: Reporter) 
         }
     if not any(len(one.picture.boxes) for found in pictures.values() for one in found):
         raise ValueError(_nothing_left(source, findings))
-    splits, origin = divide(pictures, options.split, findings)
+    look = options.duplicates != "ignore"
+    duplicates = find_duplicates(pictures, reporter) if look else Duplicates()
+    splits, origin = divide(pictures, options.split, duplicates)
+    if options.duplicates != "report":
+        splits = take_out(splits, duplicates, findings)
+    raw.notes += report_duplicates(duplicates, splits, reporter)
     figures = statistics.describe(splits, raw.classes)
     counts = {split: len(found) for split, found in splits.items()}
 
@@ -94,6 +106,7 @@ def prepare(source: Path, target: Path, options: BaseModel, reporter: Reporter) 
                 "ratios": list(options.split.ratios),
                 "seed": options.split.seed,
             },
+            "near_duplicates": len(duplicates.pairs),
             "rejected": len(findings.rejected),
             "mended": len(findings.mended),
         }
@@ -105,6 +118,7 @@ def prepare(source: Path, target: Path, options: BaseModel, reporter: Reporter) 
         shutil.rmtree(room, ignore_errors=True)
 
     previews = list(_previews(splits, raw.classes, options.previews, target))
+    previews += list(_twins(duplicates, min(_SHOWN_TWINS, options.previews)))
     _tell(splits, raw, figures, findings, origin, previews, reporter)
     return Preparation(
         classes=tuple(raw.classes),
@@ -140,11 +154,28 @@ def _previews(
     return found
 
 
-def _preview(one: CheckedPicture, classes: Sequence[str]) -> Image:
-    with Pillow.open(one.picture.file) as opened:
+def _twins(duplicates: Duplicates, count: int) -> Iterator[tuple[str, Image]]:
+    """Pairs that show nearly the same, side by side; files of the same bytes say nothing more."""
+    pairs = [pair for pair in duplicates.pairs if pair[2] > 0]
+    for one, other, _ in sorted(pairs, key=lambda pair: -pair[2])[:count]:
+        left, right = (_small(pair.picture.file) for pair in (one, other))
+        both = Pillow.new("RGB", (left.width + right.width + 8, max(left.height, right.height)))
+        both.paste(left, (0, 0))
+        both.paste(right, (left.width + 8, 0))
+        name = f"nearly the same/{one.picture.file.stem} {other.picture.file.stem}"
+        yield name, np.asarray(both, np.uint8)
+
+
+def _small(file: Path) -> Pillow.Image:
+    with Pillow.open(file) as opened:
         picture = ImageOps.exif_transpose(opened).convert("RGB")
-    full = picture.width
     picture.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
+    return picture
+
+
+def _preview(one: CheckedPicture, classes: Sequence[str]) -> Image:
+    picture = _small(one.picture.file)
+    full = one.facts.width
     labels = one.picture.labels
     return draw_boxes(
         np.asarray(picture, np.uint8),

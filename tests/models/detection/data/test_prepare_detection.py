@@ -13,7 +13,7 @@ from PIL import Image
 from models.detection.data.checks import turn_boxes
 from models.detection.data.options import PrepareOptions
 from models.detection.data.prepare import prepare
-from models.families import Preparation
+from models.families import Preparation, Rejected
 from models.reporting import Silence
 
 BCCD = Path(__file__).parents[5] / "shared" / "datasets" / "bccd"
@@ -173,7 +173,7 @@ def test_seed_and_ratios_have_an_effect(source: Source) -> None:
 def test_duplicates_stay_in_one_split(source: Source) -> None:
     for i in range(30):
         source.add(f"{i}.jpg", seed=i % 10)
-    result, target = go(source)
+    result, target = go(source, duplicates="report")
     home: dict[bytes, set[str]] = {}
     for name, content in files(target).items():
         if name.endswith(".jpg"):
@@ -203,18 +203,36 @@ def test_splits_that_came_can_be_divided_anew(source: Source) -> None:
     assert go(source, split={"keep": False})[0].pictures == {"train": 14, "val": 3, "test": 3}
 
 
-def test_what_is_tested_on_leaves_train(source: Source) -> None:
+def test_what_is_learned_from_leaves_val_and_test(source: Source) -> None:
+    for i in range(6):
+        source.add(f"{i}.jpg", split="train", seed=i)
+    for name, split, seed in (
+        ("v", "val", 1),
+        ("w", "val", 8),
+        ("x", "val", 8),
+        ("y", "val", 9),
+        ("t", "test", 2),
+        ("u", "test", 9),
+    ):
+        source.add(f"{name}.jpg", split=split, seed=seed)
+    result, _ = go(source)
+    assert result.pictures == {"train": 6, "val": 1, "test": 1}
+    reasons = {one.item: one.reason for one in result.rejected}
+    assert reasons == {
+        "test/data/t.jpg": "the same picture is in train (train/data/2.jpg)",
+        "val/data/v.jpg": "the same picture is in train (train/data/1.jpg)",
+        "val/data/x.jpg": "the same picture is in val (val/data/w.jpg)",
+        "val/data/y.jpg": "the same picture is in test (test/data/u.jpg)",
+    }
+    assert go(source, duplicates="report")[0].pictures == {"train": 6, "val": 4, "test": 2}
+
+
+def test_a_split_that_train_holds_wholly_is_one_clear_line(source: Source) -> None:
     for i in range(6):
         source.add(f"{i}.jpg", split="train", seed=i)
     source.add("v.jpg", split="val", seed=1)
-    source.add("t.jpg", split="test", seed=2)
-    result, _ = go(source)
-    assert result.pictures == {"train": 4, "val": 1, "test": 1}
-    reasons = {one.item: one.reason for one in result.rejected}
-    assert reasons == {
-        "train/data/1.jpg": "the same picture is in val (val/data/v.jpg)",
-        "train/data/2.jpg": "the same picture is in test (test/data/t.jpg)",
-    }
+    with pytest.raises(ValueError, match="every picture of val is in another split too"):
+        go(source)
 
 
 def test_splits_without_train_are_one_clear_line(source: Source) -> None:
@@ -435,7 +453,8 @@ def test_what_is_reported(source: Source) -> None:
 
 @pytest.mark.skipif(not BCCD.is_dir(), reason=f"no BCCD at {BCCD}")
 def test_bccd(tmp_path: Path) -> None:
-    result = prepare(BCCD, tmp_path / "set", PrepareOptions(), Silence())
+    options = PrepareOptions(duplicates="report")
+    result = prepare(BCCD, tmp_path / "set", options, Silence())
     assert result.classes == ("Platelets", "RBC", "WBC")
     assert result.pictures == {"train": 169, "val": 87, "test": 36}
     assert {one.reason for one in result.rejected} == {"is smaller than 2 pixels"}
@@ -445,6 +464,18 @@ def test_bccd(tmp_path: Path) -> None:
     boxes = [row["bbox"] for row in labels(tmp_path / "set", "train")["annotations"]]
     assert np.min(boxes) >= 0
     assert np.max(np.array(boxes)[:, :2] + np.array(boxes)[:, 2:], axis=0).tolist() == [640, 480]
+
+
+@pytest.mark.skipif(not BCCD.is_dir(), reason=f"no BCCD at {BCCD}")
+def test_bccd_has_one_field_of_cells_in_two_splits(tmp_path: Path) -> None:
+    result = prepare(BCCD, tmp_path / "set", PrepareOptions(), Silence())
+    assert result.pictures == {"train": 169, "val": 86, "test": 36}
+    assert [one for one in result.rejected if "same picture" in one.reason] == [
+        Rejected(
+            "JPEGImages/BloodImage_00037.jpg",
+            "nearly the same picture is in train (JPEGImages/BloodImage_00038.jpg)",
+        )
+    ]
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "LA", "P", "1", "I;16"])
