@@ -73,7 +73,7 @@ def check_picture(path: Path) -> PictureFacts:
     try:
         with Image.open(io.BytesIO(content)) as image:
             kind, mode, (width, height) = image.format or "", image.mode, image.size
-            orientation = _orientation(image)
+            orientation, frames = _orientation(image), getattr(image, "n_frames", 1)
             least = 2 * THUMBNAIL
             image.draft("L", (max(width // 8, least), max(height // 8, least)))
             grey = image.convert("L")
@@ -91,7 +91,7 @@ def check_picture(path: Path) -> PictureFacts:
         raise PictureError(f"the picture is broken or cut off: {error}") from None
     if orientation >= 5:
         width, height = height, width
-    plain = orientation == 1 and mode in _PLAIN.get(kind, ())
+    plain = orientation == 1 and mode in _PLAIN.get(kind, ()) and (frames == 1 or kind == "MPO")
     suffix = {"JPEG": ".jpg", "MPO": ".jpg"}.get(kind, f".{kind.lower()}")
     digest = hashlib.blake2b(content, digest_size=16).hexdigest()
     return PictureFacts(
@@ -120,7 +120,8 @@ def check_pictures(
 def rewrite_plain(source: Path, target: Path) -> Path:
     """Write a picture anew, upright, 8-bit RGB: JPEGs as JPEG of quality 95, the rest as PNG.
 
-    Transparent parts turn white. Of several frames the first is taken.
+    Transparent parts turn white. Of several frames the first is taken. 65535 is the white of 16
+    bits, 255 that of floating-point pixels.
 
     Args:
         source: The picture.
@@ -132,10 +133,10 @@ def rewrite_plain(source: Path, target: Path) -> Path:
     with Image.open(source) as opened:
         kind = opened.format
         image: Image.Image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-            values = np.asarray(image, np.float64)
-            scale = 255 / 65535 if values.max() > 255 else 1.0
-            image = Image.fromarray(np.clip(values * scale, 0, 255).astype(np.uint8))
+        if image.mode.startswith("I") or image.mode == "F":
+            # Never by the picture's own maximum: a dark picture must stay darker than a light one.
+            values = np.asarray(image, np.float64) * (1 if image.mode == "F" else 255 / 65535)
+            image = Image.fromarray(np.clip(values, 0, 255).round().astype(np.uint8))
         if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA"):
             ground = Image.new("RGBA", image.size, "white")
             ground.alpha_composite(image.convert("RGBA"))

@@ -136,6 +136,7 @@ def _fit(picture: AnnotatedPicture, smallest: float, findings: Findings) -> None
         sides = boxes[:, 2:] - boxes[:, :2]
         clipped = np.clip(np.nan_to_num(boxes, posinf=0, neginf=0), 0, limit)
         inner = clipped[:, 2:] - clipped[:, :2]
+        ordered = (sides >= 0).all(axis=1)
         filled = (sides > 0).all(axis=1)
         inside = (inner > 0).all(axis=1)
         large = (inner >= smallest).all(axis=1)
@@ -143,6 +144,7 @@ def _fit(picture: AnnotatedPicture, smallest: float, findings: Findings) -> None
     single = _first_of_each(boxes, picture.labels)
     reasons = (
         (finite, "isn't made of finite numbers"),
+        (ordered, "has its corners swapped or a negative size"),
         (filled, "is empty"),
         (inside, "lies outside the picture"),
         (large, f"is smaller than {smallest:g} pixels"),

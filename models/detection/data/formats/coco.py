@@ -16,6 +16,7 @@ import numpy as np
 
 from models.data.splits import split_name
 from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset, as_boxes
+from models.detection.data.masks import mask_box
 from models.families import Rejected
 
 NAME = "coco"
@@ -80,6 +81,8 @@ def _load(folder: Path, path: Path) -> dict[str, Any]:
     name = path.relative_to(folder).as_posix()
     try:
         content = json.loads(path.read_bytes())
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} isn't UTF-8 text: save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name} isn't JSON: {error}") from None
     for key in ("images", "annotations", "categories"):
@@ -114,15 +117,20 @@ def _read_part(
 ) -> list[AnnotatedPicture]:
     where = part.labels.relative_to(folder).as_posix()
     classes: dict[int, int] = {}
+    called: dict[int, str] = {}
     for row in content["categories"]:
         name = row.get("name")
         number = _whole(row.get("id"))
         if number is None or not isinstance(name, str) or not _is_name(name):
+            item = f"{where}: category {row.get('id')} ({name})"
+            reason = "it needs a whole number as id and a printable name"
+            raw.rejected.append(Rejected(item, reason))
+            continue
+        if called.setdefault(number, name) != name:
+            # Which of the two a box means can't be told.
             raise ValueError(
-                f"{where}: a category needs a whole number as id and a printable name: {row}"
+                f"{where}: the categories '{called[number]}' and '{name}' have the same id {number}"
             )
-        if number in classes:
-            raise ValueError(f"{where}: two categories have the id {number}")
         if name not in placeholders:
             classes[number] = raw.class_index(name, number)
 
@@ -138,7 +146,11 @@ def _read_part(
             taken.add(number)
         image = _whole(row.get("image_id"))
         category = _whole(row.get("category_id"))
-        box = _box(row)
+        try:
+            box = _box(row)
+        except ValueError as error:
+            raw.rejected.append(Rejected(item, str(error)))
+            continue
         if image is None or image not in rows:
             reason = f"it belongs to picture {row.get('image_id')}, which isn't listed"
         elif category is None or category not in classes:
@@ -225,10 +237,19 @@ def _whole(value: object) -> int | None:
 
 
 def _box(row: Mapping[str, Any]) -> list[float] | None:
-    """The box `xyxy`, from the outline if there's no box; None if it isn't numbers."""
+    """The box `xyxy`, from the outline or the mask if there's no box; None if it isn't numbers.
+
+    Raises:
+        ValueError: the mask is none; the text is the reason.
+    """
     box = row.get("bbox")
     if box is None:
         outlines = row.get("segmentation")
+        if isinstance(outlines, dict):
+            around = mask_box(outlines)
+            if around is None:
+                raise ValueError("its mask is empty")
+            return around
         if not isinstance(outlines, list) or not outlines:
             return None
         try:

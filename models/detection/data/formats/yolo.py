@@ -12,6 +12,7 @@ around it. Layouts in use:
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -109,10 +110,15 @@ def read(folder: Path) -> RawDataset:
 def _description(folder: Path) -> _Description | None:
     """Find the YAML file that names classes and splits, if there is one."""
     for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+        text = file.read_bytes()
         try:
-            # BaseLoader: names are text, and `007` or `no` stay what they are.
-            content = yaml.load(file.read_text(encoding="utf-8-sig"), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists and maps only
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+            # BaseLoader: names are text, and `007` or `no` stay what they are. It takes UTF-16 too.
+            content = yaml.load(text.removeprefix(codecs.BOM_UTF8), Loader=yaml.BaseLoader)  # noqa: S506 - makes text, lists and maps only
+        except (yaml.reader.ReaderError, UnicodeDecodeError):
+            if b"names" in text:
+                raise ValueError(f"{file.name} isn't UTF-8 text: save it as UTF-8") from None
+            continue
+        except (yaml.YAMLError, RecursionError):
             continue
         if isinstance(content, dict) and "names" in content:
             splits = {

@@ -156,9 +156,8 @@ BROKEN = {
     "no categories": ({"images": [], "annotations": []}, "no list 'categories'"),
     "id twice": (
         content(categories=[{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]),
-        "two categories have the id 1",
+        "the categories 'a' and 'b' have the same id 1",
     ),
-    "class without a name": (content(categories=[{"id": 1}]), "a category needs"),
 }
 
 

@@ -287,7 +287,7 @@ BOXES: dict[str, tuple[list[float], list[float] | None, str]] = {
     "outside": ([90, 10, 10, 10], None, "lies outside"),
     "left of it": ([-30, 10, 20, 10], None, "lies outside"),
     "no width": ([10, 10, 0, 10], None, "is empty"),
-    "negative": ([10, 10, -5, 10], None, "is empty"),
+    "negative": ([10, 10, -5, 10], None, "negative size"),
     "nan": ([NAN, 10, 5, 10], None, "finite"),
     "infinite": ([1, 10, float("inf"), 10], None, "finite"),
     "enormous": ([1, 10, 1e30, 10], None, "finite"),
