@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
 
 import click
 
 from agent.stack.commands import COMMANDS
+from pipelines.convert_command import convert
 from pipelines.models_command import models
+from pipelines.user_errors import one_line_errors
 
-P = ParamSpec("P")
 _MODES = ("auto", "local", "remote")
 
 
@@ -21,33 +19,6 @@ class _InOrder(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)
-
-
-def _one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Show a user's mistake as its line, without a traceback."""
-
-    @wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        from components.failure import is_users
-
-        try:
-            command(*args, **kwargs)
-        except ValueError as error:
-            if not (is_users(error) or _is_ours(error)):
-                raise
-            raise click.ClickException(str(error)) from error
-
-    return wrapped
-
-
-def _is_ours(error: BaseException) -> bool:
-    """Tell whether code of this folder or of the stack has raised an error."""
-    import traceback
-
-    frames = traceback.extract_tb(error.__traceback__)
-    place = Path(frames[-1].filename).resolve() if frames else Path()
-    home = Path(__file__).resolve().parent
-    return any(place.is_relative_to(folder) for folder in (home, home.parent / "agent"))
 
 
 @click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,7 +41,7 @@ def main() -> None:
     show_default=True,
     help="Where agents get the code: this disk, or the git remote.",
 )
-@_one_line_errors
+@one_line_errors
 def run(
     recipe_and_options: tuple[str, ...],
     wait: bool,
@@ -108,7 +79,7 @@ def run(
 
 @click.command()
 @click.argument("pipeline")
-@_one_line_errors
+@one_line_errors
 def watch(pipeline: str) -> None:
     """Show the stages of a pipeline, given by id or name, until it has ended."""
     _activate()
@@ -119,7 +90,7 @@ def watch(pipeline: str) -> None:
 
 @click.command()
 @click.argument("pipeline")
-@_one_line_errors
+@one_line_errors
 def stop(pipeline: str) -> None:
     """Stop a pipeline and its stages."""
     _activate()
@@ -133,7 +104,7 @@ def stop(pipeline: str) -> None:
 @click.argument("pipeline")
 @click.option("--wait", is_flag=True, help="Show the stages until the pipeline has ended.")
 @click.option("--force", is_flag=True, help="Also if an agent says that it still runs.")
-@_one_line_errors
+@one_line_errors
 def resume(pipeline: str, wait: bool, force: bool) -> None:
     """Have a pipeline go on that was stopped, failed or killed: finished stages stay finished."""
     _activate()
@@ -151,7 +122,7 @@ def resume(pipeline: str, wait: bool, force: bool) -> None:
 )
 @click.argument("stage", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[KEY=VALUE]...")
-@_one_line_errors
+@one_line_errors
 def stage(stage: str | None, arguments: tuple[str, ...]) -> None:
     """Run one stage here, as `python -m components.STAGE` does. `stage train --help` explains."""
     from components.registry import STAGES
@@ -175,7 +146,7 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, models, *COMMANDS):
+for _command in (run, watch, stop, resume, stage, models, convert, *COMMANDS):
     main.add_command(_command)
 
 if __name__ == "__main__":

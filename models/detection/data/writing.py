@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from models.reporting import Reporter
 
 DATASET = "dataset.json"
 REJECTED = "rejected.json"
+SPLITS_CSV = "splits.csv"
 
 
 def write_pictures(
@@ -34,23 +36,53 @@ def write_pictures(
     """
     total, done = sum(map(len, splits.values())), 0
     next_picture = next_annotation = 1
+    places: dict[str, list[str]] = {split: [] for split in splits}
     for split, pictures in splits.items():
         folder = target / split / "data"
         folder.mkdir(parents=True)
         taken: set[str] = set()
         rows: list[tuple[int, str, AnnotatedPicture]] = []
         for one in pictures:
-            name = _place(one, folder, taken)
+            name = place_picture(one, folder, taken, link_or_copy)
+            places[split].append(f"{split}/data/{name}")
             rows.append((next_picture, name, one.picture))
             next_picture, done = next_picture + 1, done + 1
             reporter.progress("writing pictures", done, total)
         content = labels_json(rows, classes, category_ids, next_annotation)
         next_annotation += len(content["annotations"])
         write_json(target / split / LABELS, content)
+    write_splits(places, target)
 
 
-def _place(one: CheckedPicture, folder: Path, taken: set[str]) -> str:
-    """Put a picture under a name that no other of its split has; return the name."""
+def write_splits(places: Mapping[str, Sequence[str]], target: Path) -> None:
+    """Write `splits.csv`: the split of each picture, by its path in the dataset."""
+    with (target / SPLITS_CSV).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["split", "file"])
+        for split, names in places.items():
+            writer.writerows([split, name] for name in names)
+
+
+def place_picture(
+    one: CheckedPicture,
+    folder: Path,
+    taken: set[str],
+    put: Callable[[Path, Path], object],
+    *,
+    stems: bool = False,
+) -> str:
+    """Put a picture under a name that no other in the folder has.
+
+    Args:
+        one: The picture.
+        folder: Where to put it.
+        taken: Names that are there already; takes the new one.
+        put: Copies or links a file.
+        stems: Names must differ without their suffixes too, since other files bear them.
+
+    Returns:
+        The name.
+    """
     source = one.picture.file
     suffix = source.suffix if one.facts.plain else _new_suffix(one)
     wished = [f"{source.stem}{suffix}", f"{source.stem}-{one.facts.digest[:8]}{suffix}"]
@@ -58,14 +90,18 @@ def _place(one: CheckedPicture, folder: Path, taken: set[str]) -> str:
         f"{source.stem}-{one.facts.digest[:8]}-{i}{suffix}" for i in range(2, 2 + len(taken))
     ]
     # Some file systems don't tell a.jpg from A.jpg.
-    name = next(name for name in wished if name.casefold() not in taken)
-    taken.add(name.casefold())
+    name = next(name for name in wished if _key(name, stems) not in taken)
+    taken.add(_key(name, stems))
     path = folder / name
     if one.facts.plain:
-        link_or_copy(source, path)
+        put(source, path)
     else:
         rewrite_plain(source, path)
     return name
+
+
+def _key(name: str, stems: bool) -> str:
+    return (Path(name).stem if stems else name).casefold()
 
 
 def _new_suffix(one: CheckedPicture) -> str:

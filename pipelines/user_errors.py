@@ -1,0 +1,39 @@
+"""A user's mistake is one line on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+P = ParamSpec("P")
+
+
+def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """Show a user's mistake as its line, without a traceback."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        from components.failure import is_users
+
+        try:
+            command(*args, **kwargs)
+        except ValueError as error:
+            if not (is_users(error) or _is_ours(error)):
+                raise
+            raise click.ClickException(str(error)) from error
+
+    return wrapped
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Tell whether code of this folder or of the stack has raised an error."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = Path(frames[-1].filename).resolve() if frames else Path()
+    home = Path(__file__).resolve().parent
+    return any(place.is_relative_to(folder) for folder in (home, home.parent / "agent"))
