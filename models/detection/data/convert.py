@@ -126,7 +126,7 @@ class _Writer:
             write_json(self._room / self._of(split) / LABELS, content)
 
     def yolo(self) -> None:
-        """`images/<split>/`, `labels/<split>/`, and `data.yaml` or, without splits, `classes.txt`."""
+        """`images/<split>/`, `labels/<split>/`, `data.yaml`; without splits, `classes.txt`."""
         self._losses(crowds=True, ids=self._raw.category_ids != list(range(len(self._raw.classes))))
 
         def note(split: str, file: Path, one: CheckedPicture) -> None:
