@@ -42,6 +42,9 @@ class NewDatasetOptions(Options):
     """Name; the source's name unless given."""
     version: str | None = None
     """Version as 1.2.3; the next free one unless given."""
+    increment: bool = True
+    """Store only what differs from the dataset's latest version, where half or more of it stays
+    the same. Readers then fetch that version too; with false, all files are stored anew."""
 
 
 class IngestConfig(StageOptions):
@@ -95,6 +98,7 @@ def ingest(config: IngestConfig, run: Run) -> IngestResult:
         project=config.dataset.project or run.project,
         name=config.dataset.name or f"{source_name(config.data.source, config.family)}-raw",
         version=config.dataset.version,
+        increment=config.dataset.increment,
         tags=["raw", config.family, annotations],
         statistics={"files": files, "format": annotations, **facts},
     )

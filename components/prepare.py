@@ -23,6 +23,9 @@ class PrepareConfig(StageOptions):
     """Name of the new dataset; the raw one's without `-raw` unless given."""
     version: str | None = None
     """Version as 1.2.3; the next free one unless given."""
+    increment: bool = True
+    """Store only what differs from the dataset's latest version, where half or more of it stays
+    the same. Readers then fetch that version too; with false, all files are stored anew."""
     keep_local: bool = True
     """Leave the local copy of the raw data in the cache."""
 
@@ -61,6 +64,7 @@ def prepare(config: PrepareConfig, run: Run) -> PrepareResult:
         parents=[raw.id],
         tags=["prepared", config.family],
         previews=done.previews,
+        increment=config.increment,
         statistics={"pictures": done.pictures, "rejected": len(done.rejected), **done.statistics},
     )
     return PrepareResult(

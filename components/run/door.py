@@ -107,8 +107,12 @@ class Run(Reporter, Protocol):
         tags: Sequence[str] = (),
         previews: Sequence[tuple[str, Image]] = (),
         statistics: Mapping[str, Any] | None = None,
+        increment: bool = True,
     ) -> DatasetRef:
-        """Save a folder as a dataset version; without `version` the next free one."""
+        """Save a folder as a dataset version; without `version` the next free one.
+
+        With `increment` only what differs from the dataset's latest version takes up room.
+        """
 
     def save_model(
         self,

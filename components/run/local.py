@@ -161,10 +161,11 @@ class LocalRun:
         tags: Sequence[str] = (),
         previews: Sequence[tuple[str, Image]] = (),
         statistics: Mapping[str, Any] | None = None,
+        increment: bool = True,
     ) -> DatasetRef:
         """Copy the folder to `datasets/<project>/<name>/<version>`."""
         facts = {"parents": list(parents), "tags": list(tags), "statistics": statistics}
-        saved = self._store.save_dataset(folder, project, name, version, facts)
+        saved = self._store.save_dataset(folder, project, name, version, facts, increment=increment)
         for number, (label, image) in enumerate(previews):
             self.image("Previews", f"{number:02d}_{label}", image, 0)
         return saved

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,9 +75,19 @@ class LocalStore:
         return sorted((home.parent.name, home.name) for home in homes if home.is_dir())
 
     def save_dataset(
-        self, folder: Path, project: str, name: str, version: str | None, facts: Mapping[str, Any]
+        self,
+        folder: Path,
+        project: str,
+        name: str,
+        version: str | None,
+        facts: Mapping[str, Any],
+        *,
+        increment: bool = True,
     ) -> DatasetRef:
-        """Copy a folder in as a version; the newest version with the same content is reused."""
+        """Copy a folder in as a version; the newest version with the same content is reused.
+
+        With `increment`, files that the newest version holds already are hard links to its.
+        """
         home = self._datasets / file_name(project) / file_name(name)
         home.mkdir(parents=True, exist_ok=True)
         versions = sorted((v.name for v in home.iterdir() if v.is_dir()), key=version_key)
@@ -85,7 +97,8 @@ class LocalStore:
             version = next_version(versions)
         target = home / version
         if not (target.is_dir() and same_tree(target, folder, {_FACTS})):
-            _replace(folder, target)
+            base = home / versions[-1] if increment and versions else None
+            _replace(folder, target, base)
             write_json(json.loads(json.dumps(dict(facts), default=plain)), target / _FACTS)
         return DatasetRef(str(target), project, name, version)
 
@@ -109,9 +122,19 @@ class LocalStore:
         return ModelRef(str(target), target.as_uri())
 
 
-def _replace(source: Path, target: Path) -> None:
+def _replace(source: Path, target: Path, base: Path | None = None) -> None:
+    def put(file: str, there: str) -> None:
+        old = base / Path(there).relative_to(draft) if base else None
+        if old and old.is_file() and filecmp.cmp(file, old, shallow=False):
+            try:
+                os.link(old, there)
+                return
+            except OSError:  # a file system without hard links
+                pass
+        shutil.copy2(file, there)
+
     draft = target.with_name(f".{target.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source, draft)
+    shutil.copytree(source, draft, copy_function=put)
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)

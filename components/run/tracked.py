@@ -129,6 +129,7 @@ class ClearMLRun:
         tags: Sequence[str] = (),
         previews: Sequence[tuple[str, Image]] = (),
         statistics: Mapping[str, Any] | None = None,
+        increment: bool = True,
     ) -> DatasetRef:
         """Save a folder as a ClearML Dataset version."""
         self.attempt.check()
@@ -143,6 +144,7 @@ class ClearMLRun:
             previews=previews,
             statistics=statistics,
             once=self._once,
+            increment=increment,
         )
 
     def save_model(

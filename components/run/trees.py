@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container
+import os
+from collections.abc import Container, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 
@@ -15,10 +17,23 @@ def files_of(folder: Path, leave_out: Container[str] = ()) -> list[Path]:
 
 def tree_hash(folder: Path, leave_out: Container[str] = ()) -> str:
     """Hash the names and contents of all files below a folder."""
+    return hash_of(file_hashes(folder, leave_out))
+
+
+def hash_of(hashes: Mapping[str, str]) -> str:
+    """Make one hash of those of `file_hashes`."""
     total = hashlib.sha256()
-    for path in files_of(folder, leave_out):
-        total.update(f"{path.as_posix()}\0{file_hash(folder / path)}\n".encode())
+    for name, one in hashes.items():
+        total.update(f"{name}\0{one}\n".encode())
     return total.hexdigest()
+
+
+def file_hashes(folder: Path, leave_out: Container[str] = ()) -> dict[str, str]:
+    """Hash each file below a folder, in a fixed order, by its path relative to it."""
+    names = files_of(folder, leave_out)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # hashing lets other threads run
+        found = pool.map(lambda name: file_hash(folder / name), names, chunksize=64)
+        return {name.as_posix(): one for name, one in zip(names, found, strict=True)}
 
 
 def file_hash(path: Path) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,21 @@ def test_datasets_are_versions_found_by_every_name(tmp_path: Path) -> None:
         assert (found.id, found.version) == (ref.id, ref.version), reference
     plain = run.dataset(str(tmp_path / "a"))
     assert (plain.name, plain.version) == ("a", "")
+
+
+@pytest.mark.parametrize("increment", [True, False])
+def test_a_version_holds_links_to_what_the_one_before_holds(
+    tmp_path: Path, increment: bool
+) -> None:
+    run = LocalRun(tmp_path / "out", project="P", quiet=True)
+    save = partial(run.save_dataset, project="P", name="n", increment=increment)
+    first = Path(save(make(tmp_path / "a", x="1", y="2")).id)
+    second = Path(save(make(tmp_path / "b", x="1", y="3", z="4")).id)
+    names = {p.name: p.read_text() for p in second.rglob("*") if p.name in ("x", "y", "z")}
+    same = {
+        name: (first / name).stat().st_ino == (second / name).stat().st_ino for name in ("x", "y")
+    }
+    assert (names, same) == ({"x": "1", "y": "3", "z": "4"}, {"x": increment, "y": False})
 
 
 @pytest.mark.parametrize(
