@@ -24,7 +24,8 @@ class SourceOptions(Options):
     """Where raw data comes from."""
 
     source: str = SYNTHETIC
-    """A folder or an archive on the machine that runs the stage, an http(s) URL of an archive, or
+    """A folder or an archive on the machine that runs the stage, an http(s) URL of an archive, a
+    share link of Google Drive or `gdrive:ID`, public data by name (`bccd`, `barcodes`), or
     `synthetic`: the family's own source, steered by the options below `synthetic`."""
     sha256: str | None = None
     """SHA-256 that the archive must have, in hex; unchecked unless given."""

@@ -16,6 +16,7 @@ from urllib.request import url2pathname
 
 from models.data.archive import ArchiveError, Limits, is_archive, unpack
 from models.data.download import download, probe, shown
+from models.data.sources import page_instead, resolve
 from models.reporting import Reporter
 
 _REMOTE = ("http", "https")
@@ -37,8 +38,8 @@ def fetch(
     other.
 
     Args:
-        source: Path of a folder or archive (zip, tar and its compressed kinds), or a URL with the
-            scheme `http`, `https` or `file`.
+        source: Path of a folder or archive (zip, tar and its compressed kinds), a URL with the
+            scheme `http`, `https` or `file`, or what `sources.resolve` knows.
         cache: Folder that keeps downloads and unpacked archives.
         reporter: Told about progress.
         sha256: Expected SHA-256 of the archive, hexadecimal; unchecked if None.
@@ -50,6 +51,7 @@ def fetch(
     Raises:
         ValueError: there is no such source, it isn't an archive, or it isn't what was promised.
     """
+    source = resolve(source)
     if _scheme(source) in _REMOTE:
         return _fetch_url(source, cache, reporter, sha256, limits)
     path = local_path(source)
@@ -83,6 +85,7 @@ def fingerprint(source: str) -> str | None:
     Raises:
         ValueError: there is no such file or folder.
     """
+    source = resolve(source)
     if _scheme(source) in _REMOTE:
         validators = probe(source)
         return None if validators is None else validators.fingerprint()
@@ -142,6 +145,8 @@ def _fetch_url(
         archive = room / "archive"
         validators = download(url, archive, reporter)
         try:
+            if onward := page_instead(url, archive):
+                validators = download(onward, archive, reporter)
             found = _check_sha256(archive, sha256, shown(url))
             _check_archive(archive, shown(url))
             reporter.log(f"unpacking {shown(url)}")
