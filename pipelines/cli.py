@@ -9,6 +9,7 @@ import click
 from agent.stack.commands import COMMANDS
 from pipelines.convert_command import convert
 from pipelines.models_command import models
+from pipelines.pictures_command import pictures
 from pipelines.user_errors import one_line_errors
 
 _MODES = ("auto", "local", "remote")
@@ -146,7 +147,7 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, models, convert, *COMMANDS):
+for _command in (run, watch, stop, resume, stage, models, convert, pictures, *COMMANDS):
     main.add_command(_command)
 
 if __name__ == "__main__":

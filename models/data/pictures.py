@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,18 @@ _PLAIN = {
     "WEBP": ("RGB",),
 }
 _QUALITY = 95
+_HEIC = (".heic", ".heif", ".hif")
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif", ".jp2", *_HEIC}
+)
+"""Suffixes of the files that are taken for pictures, in lower case."""
+try:
+    from pi_heif import register_heif_opener
+except ImportError:  # an extra: its libraries are LGPL
+    _HEIC_IS_READ = False
+else:
+    register_heif_opener()
+    _HEIC_IS_READ = True
 THUMBNAIL = 16
 """Side of the thumbnails by which near-duplicates are found, pixels."""
 
@@ -70,25 +83,18 @@ def check_picture(path: Path) -> PictureFacts:
         raise PictureError("its name is none that a file can have") from None
     if not content:
         raise PictureError("the file is empty")
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            kind, mode, (width, height) = image.format or "", image.mode, image.size
-            orientation, frames = _orientation(image), getattr(image, "n_frames", 1)
-            least = 2 * THUMBNAIL
-            image.draft("L", (max(width // 8, least), max(height // 8, least)))
-            grey = image.convert("L")
-            brightness = float(np.asarray(grey).mean())
-            square = (THUMBNAIL, THUMBNAIL)
-            small = _turn(grey, orientation).resize(square, Image.Resampling.BOX)
-            if kind == "PNG":
-                with Image.open(io.BytesIO(content)) as again:
-                    again.verify()  # checksums, which decoding skips
-    except UnidentifiedImageError:
-        raise PictureError("the content isn't a picture") from None
-    except Image.DecompressionBombError:
-        raise PictureError("the picture has too many pixels") from None
-    except Exception as error:  # Pillow's decoders raise whatever their format's library does
-        raise PictureError(f"the picture is broken or cut off: {error}") from None
+    with readable(path), Image.open(io.BytesIO(content)) as image:
+        kind, mode, (width, height) = image.format or "", image.mode, image.size
+        orientation, frames = _orientation(image), getattr(image, "n_frames", 1)
+        least = 2 * THUMBNAIL
+        image.draft("L", (max(width // 8, least), max(height // 8, least)))
+        grey = image.convert("L")
+        brightness = float(np.asarray(grey).mean())
+        square = (THUMBNAIL, THUMBNAIL)
+        small = _turn(grey, orientation).resize(square, Image.Resampling.BOX)
+        if kind == "PNG":
+            with Image.open(io.BytesIO(content)) as again:
+                again.verify()  # checksums, which decoding skips
     if orientation >= 5:
         width, height = height, width
     plain = orientation == 1 and mode in _PLAIN.get(kind, ()) and (frames == 1 or kind == "MPO")
@@ -132,17 +138,7 @@ def rewrite_plain(source: Path, target: Path) -> Path:
     """
     with Image.open(source) as opened:
         kind = opened.format
-        image: Image.Image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I") or image.mode == "F":
-            # Never by the picture's own maximum: a dark picture must stay darker than a light one.
-            values = np.asarray(image, np.float64) * (1 if image.mode == "F" else 255 / 65535)
-            image = Image.fromarray(np.clip(values, 0, 255).round().astype(np.uint8))
-        if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA"):
-            ground = Image.new("RGBA", image.size, "white")
-            ground.alpha_composite(image.convert("RGBA"))
-            image = ground
-        image = image.convert("RGB")
-    image.info.clear()
+        image = plain_rgb(opened)
     if kind in ("JPEG", "MPO"):
         target = target.with_suffix(".jpg")
         image.save(target, quality=_QUALITY, subsampling=0)
@@ -150,6 +146,42 @@ def rewrite_plain(source: Path, target: Path) -> Path:
         target = target.with_suffix(".png")
         image.save(target, compress_level=3)
     return target
+
+
+def plain_rgb(opened: Image.Image) -> Image.Image:
+    """Turn a picture's present frame upright and into 8-bit RGB; see `rewrite_plain`."""
+    image: Image.Image = ImageOps.exif_transpose(opened)
+    if image.mode.startswith("I") or image.mode == "F":
+        # Never by the picture's own maximum: a dark picture must stay darker than a light one.
+        values = np.asarray(image, np.float64) * (1 if image.mode == "F" else 255 / 65535)
+        image = Image.fromarray(np.clip(values, 0, 255).round().astype(np.uint8))
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA"):
+        ground = Image.new("RGBA", image.size, "white")
+        ground.alpha_composite(image.convert("RGBA"))
+        image = ground
+    image = image.convert("RGB")
+    image.info.clear()
+    return image
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say in one way what is wrong with a picture that a decoder refuses.
+
+    Raises:
+        PictureError: the text is the reason.
+    """
+    try:
+        yield
+    except UnidentifiedImageError:
+        if path.suffix.lower() in _HEIC and not _HEIC_IS_READ:
+            reason = "HEIC is read by the package pi-heif only: pip install 'sightline[heic]'"
+            raise PictureError(reason) from None
+        raise PictureError("the content isn't a picture") from None
+    except Image.DecompressionBombError:
+        raise PictureError("the picture has too many pixels") from None
+    except Exception as error:  # Pillow's decoders raise whatever their format's library does
+        raise PictureError(f"the picture is broken or cut off: {error}") from None
 
 
 def _turn(image: Image.Image, orientation: int) -> Image.Image:

@@ -22,12 +22,12 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from models.data.pictures import PICTURE_SUFFIXES
 from models.data.splits import split_name
 from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset, as_boxes
 from models.families import Rejected
 
 NAME = "yolo"
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _NAME_FILES = ("classes.txt", "obj.names", "labels/classes.txt", "images/classes.txt")
 _NO_LABELS = frozenset({"classes.txt", "readme.txt", "readme.roboflow.txt", "readme.dataset.txt"})
 _ORIENTATION = 0x0112
@@ -230,7 +230,9 @@ def _pictures_in(folder: Path) -> list[Path]:
     return sorted(
         file
         for file in folder.rglob("*")
-        if file.suffix.lower() in SUFFIXES and file.is_file() and not file.name.startswith(".")
+        if file.suffix.lower() in PICTURE_SUFFIXES
+        and file.is_file()
+        and not file.name.startswith(".")
     )
 
 
