@@ -20,6 +20,15 @@ from models.families import Family, families, family
 SYNTHETIC = "synthetic"
 
 
+class SplitSource(Options):
+    """Where one split's annotations and pictures lie, in the source or on the machine."""
+
+    annotations: str = ""
+    """A COCO file (.json), or a folder of YOLO texts or of Pascal VOC's XML files."""
+    pictures: str = ""
+    """The folder that the pictures' names start from; the source itself unless given."""
+
+
 class SourceOptions(Options):
     """Where raw data comes from."""
 
@@ -32,6 +41,12 @@ class SourceOptions(Options):
     fingerprint: str = ""
     """Version of the source's content. It changes nothing in this stage; a pipeline fills it in
     so that a source whose content has changed isn't taken from cache."""
+    train: SplitSource = SplitSource()
+    """Where the train split lies, for data that no known layout fits."""
+    val: SplitSource = SplitSource()
+    """Where the val split lies, likewise."""
+    test: SplitSource = SplitSource()
+    """Where the test split lies, likewise."""
 
 
 class NewDatasetOptions(Options):
@@ -89,6 +104,9 @@ def ingest(config: IngestConfig, run: Run) -> IngestResult:
         from models.data.fetch import fetch
 
         raw = fetch(config.data.source, _cache(), run, sha256=config.data.sha256)
+        if parts := _parts(config.data, raw):
+            found.assemble(parts, run.folder / "raw")
+            raw = run.folder / "raw"
     annotations = found.recognise(raw)
     if annotations is None:
         raise ValueError(_not_recognised(config, raw))
@@ -106,6 +124,19 @@ def ingest(config: IngestConfig, run: Run) -> IngestResult:
     return IngestResult(
         dataset=saved.id, name=saved.name, version=saved.version, format=annotations, files=files
     )
+
+
+def _parts(data: SourceOptions, root: Path) -> dict[str, tuple[Path, Path]]:
+    """Annotations and pictures of the splits that are named one by one."""
+    named = {"train": data.train, "val": data.val, "test": data.test}
+    for split, one in named.items():
+        if one.pictures and not one.annotations:
+            raise ValueError(f"data.{split}.pictures needs data.{split}.annotations beside it")
+    return {
+        split: (root / one.annotations, root / one.pictures)
+        for split, one in named.items()
+        if one.annotations
+    }
 
 
 def _not_recognised(config: IngestConfig, raw: Path) -> str:

@@ -209,6 +209,17 @@ class Family(Protocol):
             ValueError: the description or the weights are another network's.
         """
 
+    def assemble(self, parts: Mapping[str, tuple[Path, Path]], target: Path) -> None:
+        """Put a raw folder together from annotations and pictures named for each split.
+
+        Args:
+            parts: annotations and the folder of pictures, by split.
+            target: folder to make, which `recognise` then knows.
+
+        Raises:
+            ValueError: something isn't there or doesn't fit together.
+        """
+
     def postprocessor(self, card: ModelCard) -> Postprocessor:
         """Make what turns output tensors into results, as the package describes it. No torch.
 

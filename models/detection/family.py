@@ -54,6 +54,12 @@ class Detection:
 
         return recognise(folder)
 
+    def assemble(self, parts: Mapping[str, tuple[Path, Path]], target: Path) -> None:
+        """Lay splits out as one dataset; see `models.detection.data.assemble`."""
+        from models.detection.data.assemble import Part, assemble
+
+        assemble({split: Part(*part) for split, part in parts.items()}, target)
+
     def synthesize(self, options: BaseModel, folder: Path, reporter: Reporter) -> dict[str, Any]:
         """Write barcode scenes; see `models.detection.synthetic.barcodes`."""
         from models.detection.synthetic.barcodes import synthesize
