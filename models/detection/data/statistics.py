@@ -15,6 +15,11 @@ from models.reporting import Reporter
 _QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 # COCO's limits between small, medium and large, pixels squared.
 _SMALL, _LARGE = 32**2, 96**2
+INPUT = 640
+"""Longest side in pixels that pictures are thought to be fitted to when objects are called tiny."""
+TINY = 8
+"""Pixels: an object whose shorter side is less covers not one place of the finest feature map of
+most detectors (stride 8)."""
 
 
 def describe(
@@ -35,6 +40,7 @@ def _describe_split(pictures: Sequence[CheckedPicture], classes: Sequence[str]) 
     sides = boxes[:, 2:] - boxes[:, :2]
     area = sides.prod(axis=1)
     counts = np.bincount(labels, minlength=len(classes))
+    small = tiny(boxes, frame)
     holding = np.zeros(len(classes), np.int64)
     for one in pictures:
         holding[np.unique(one.picture.labels)] += 1
@@ -54,10 +60,24 @@ def _describe_split(pictures: Sequence[CheckedPicture], classes: Sequence[str]) 
         "small": int((area < _SMALL).sum()),
         "medium": int(((area >= _SMALL) & (area < _LARGE)).sum()),
         "large": int((area >= _LARGE).sum()),
+        "tiny": int(small.sum()),
+        "tiny_by_class": {name: int(small[labels == i].sum()) for i, name in enumerate(classes)},
         "picture_sizes": dict(sizes.most_common(10)),
         "brightness": _spread(np.array([one.facts.brightness for one in pictures]), mean=True),
         "duplicates": sum(count - 1 for count in digests.values()),
     }
+
+
+def tiny(boxes: NDArray[np.float64], frame: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which boxes (N, 4) are shorter than 8 pixels once their pictures are fitted to 640.
+
+    Args:
+        boxes: pixels of their pictures.
+        frame: width and height of the picture of each, (N, 2).
+    """
+    shorter = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf)
+    found: NDArray[np.bool_] = shorter * INPUT / frame.max(axis=1, initial=1) < TINY
+    return found
 
 
 def gather(
@@ -94,20 +114,46 @@ def report(
             figures["pictures"],
             figures["empty"],
             figures["boxes"],
-            *(figures[size] for size in ("small", "medium", "large")),
+            *(figures[size] for size in ("tiny", "small", "medium", "large")),
             figures["duplicates"],
         ]
         for split, figures in statistics.items()
     ]
-    columns = ["split", "pictures", "empty", "boxes", "small", "medium", "large", "duplicates"]
+    columns = [
+        "split",
+        "pictures",
+        "empty",
+        "boxes",
+        "tiny",
+        "small",
+        "medium",
+        "large",
+        "duplicates",
+    ]
     reporter.table("Dataset", "splits", columns, rows)
     class_rows = [
         [name, *(figures["classes"][name]["boxes"] for figures in statistics.values())]
         for name in classes
     ]
     reporter.table("Dataset", "boxes by class", ["class", *statistics], class_rows)
+    _tell_tiny(statistics, reporter)
     for title, figure in figures_of(splits, classes, statistics).items():
         reporter.figure("Dataset", title, figure)
+
+
+def _tell_tiny(statistics: Mapping[str, Any], reporter: Reporter) -> None:
+    """Warn of objects that a network will hardly see, by class."""
+    found: Counter[str] = Counter()
+    for figures in statistics.values():
+        found.update(figures["tiny_by_class"])
+    boxes = sum(figures["boxes"] for figures in statistics.values())
+    if count := found.total():
+        told = ", ".join(f"{name} {number}" for name, number in found.most_common(5) if number)
+        reporter.log(
+            f"{count} of {boxes} boxes ({count / boxes:.1%}) are shorter than {TINY} pixels in "
+            f"pictures fitted to {INPUT}: {told}; a larger network.image_size or more "
+            f"network.levels finds more of them"
+        )
 
 
 def figures_of(

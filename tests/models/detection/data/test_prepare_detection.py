@@ -497,3 +497,14 @@ def test_a_number_too_long_for_a_float_is_set_aside(source: Source) -> None:
     source.add("a.jpg", [[1, 1, 10**400, 5], [1, 1, 20, 20]])
     result, _ = go(source, **only_train())
     assert [one.reason for one in result.rejected] == ["isn't made of finite numbers"]
+
+
+def test_objects_too_small_to_be_seen_are_counted_and_told(source: Source, notes: Any) -> None:
+    source.add("a.jpg", [[1, 1, 20, 20], [30, 30, 20, 0.9 * 80 * 8 / 640]])
+    source.add("b.jpg", [[1, 1, 3, 2.5], [30, 30, 20, 8]])
+    options = PrepareOptions.model_validate(only_train(smallest_box=0.1))
+    result = prepare(source.write(), source.folder.parent / "d", options, notes)
+    figures = result.statistics["train"]
+    assert (figures["tiny"], figures["boxes"]) == (1, 4)
+    assert figures["tiny_by_class"] == {"cat": 0, "a dog": 1}
+    assert any("1 of 4 boxes (25.0%) are shorter than 8 pixels" in line for line in notes.lines)
