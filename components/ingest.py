@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
 from components.options import Options
 from components.run import Run
+from components.run.links import fetch_files, is_cloud, list_files
 from components.stage import Stage, StageOptions, StageResult
 from models.families import Family, families, family
 
@@ -36,6 +40,9 @@ class SourceOptions(Options):
     """A folder or an archive on the machine that runs the stage, an http(s) URL of an archive, a
     share link of Google Drive or `gdrive:ID`, public data by name (`bccd`, `barcodes`), or
     `synthetic`: the family's own source, steered by the options below `synthetic`."""
+    link: bool = False
+    """Leave the pictures of a folder where they are (a shared disk that all machines see) and link
+    them from the dataset. What lies in s3://, gs:// or azure:// is always linked."""
     sha256: str | None = None
     """SHA-256 that the archive must have, in hex; unchecked unless given."""
     fingerprint: str = ""
@@ -95,11 +102,14 @@ def ingest(config: IngestConfig, run: Run) -> IngestResult:
         ValueError: no such source, or nothing in it that the family can read.
     """
     found = family(config.family)
-    facts = {}
+    facts: dict[str, Any] = {}
+    links: dict[str, str] = {}
     if config.data.source == SYNTHETIC:
         raw = run.folder / "raw"
         options: BaseModel = getattr(config, "synthetic", None) or found.synthetic_options()
         facts = dict(found.synthesize(options, raw, run))
+    elif config.data.link or is_cloud(config.data.source):
+        raw, links = _linked(config, run)
     else:
         from models.data.fetch import fetch
 
@@ -107,10 +117,10 @@ def ingest(config: IngestConfig, run: Run) -> IngestResult:
         if parts := _parts(config.data, raw):
             found.assemble(parts, run.folder / "raw")
             raw = run.folder / "raw"
-    annotations = found.recognise(raw)
+    annotations = found.recognise(_with_names(raw, links, run))
     if annotations is None:
         raise ValueError(_not_recognised(config, raw))
-    files = sum(1 for path in raw.rglob("*") if path.is_file())
+    files = sum(1 for path in raw.rglob("*") if path.is_file()) + len(links)
     run.log(f"{config.data.source}: {files} files, annotations as {annotations}")
     saved = run.save_dataset(
         raw,
@@ -118,12 +128,45 @@ def ingest(config: IngestConfig, run: Run) -> IngestResult:
         name=config.dataset.name or f"{source_name(config.data.source, config.family)}-raw",
         version=config.dataset.version,
         increment=config.dataset.increment,
+        links=links,
         tags=["raw", config.family, annotations],
         statistics={"files": files, "format": annotations, **facts},
     )
     return IngestResult(
         dataset=saved.id, name=saved.name, version=saved.version, format=annotations, files=files
     )
+
+
+def _linked(config: IngestConfig, run: Run) -> tuple[Path, dict[str, str]]:
+    """Fetch all that isn't a picture; pictures stay where they are."""
+    from models.data.pictures import PICTURE_SUFFIXES
+
+    data = config.data
+    if data.train.annotations or data.val.annotations or data.test.annotations or data.sha256:
+        raise ValueError("data.train, data.val, data.test and data.sha256 don't go with links")
+    source = data.source.removeprefix("file://")
+    if not is_cloud(source) and not Path(source).expanduser().is_dir():
+        raise ValueError(f"data.link: there is no folder '{source}' on this machine")
+    every = list_files(source)
+    links = {p: url for p, url in every.items() if Path(p).suffix.lower() in PICTURE_SUFFIXES}
+    others = {path: url for path, url in every.items() if path not in links}
+    run.log(f"{data.source}: {len(links)} pictures to link, {len(others)} other files")
+    raw = run.folder / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    fetch_files(others, raw)
+    return raw, links
+
+
+def _with_names(raw: Path, links: Mapping[str, str], run: Run) -> Path:
+    """Make a folder in which linked pictures have their names, for the format to be told by."""
+    if not links:
+        return raw
+    names = run.folder / "names"
+    shutil.copytree(raw, names)
+    for path in links:
+        (names / path).parent.mkdir(parents=True, exist_ok=True)
+        (names / path).touch()
+    return names
 
 
 def _parts(data: SourceOptions, root: Path) -> dict[str, tuple[Path, Path]]:

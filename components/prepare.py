@@ -6,6 +6,7 @@ Run `python -m components.prepare --help` for its options.
 from __future__ import annotations
 
 from components.run import Run
+from components.run.links import take_links
 from components.stage import Stage, StageOptions, StageResult
 from models.families import Preparation, family
 
@@ -56,6 +57,7 @@ def prepare(config: PrepareConfig, run: Run) -> PrepareResult:
     options = STAGE.part(config, found.prepare_options)
     done = found.prepare(raw.folder, target, options, run)
     _report(done, run)
+    links = take_links(target, raw.links, raw.folder) if raw.links else {}
     saved = run.save_dataset(
         target,
         project=config.project or run.project,
@@ -65,6 +67,7 @@ def prepare(config: PrepareConfig, run: Run) -> PrepareResult:
         tags=["prepared", config.family],
         previews=done.previews,
         increment=config.increment,
+        links=links,
         statistics={"pictures": done.pictures, "rejected": len(done.rejected), **done.statistics},
     )
     return PrepareResult(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +35,8 @@ class DatasetCopy:
     name: str
     version: str
     """Empty for a folder that is no saved version."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """URLs, by path, of files that the version only links; they lie in `folder` like the others."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,21 @@ class Run(Reporter, Protocol):
         previews: Sequence[tuple[str, Image]] = (),
         statistics: Mapping[str, Any] | None = None,
         increment: bool = True,
+        links: Mapping[str, str] | None = None,
     ) -> DatasetRef:
         """Save a folder as a dataset version; without `version` the next free one.
 
-        With `increment` only what differs from the dataset's latest version takes up room.
+        Args:
+            folder: its files.
+            project: where it is listed.
+            name: of the dataset.
+            version: the next free one unless given.
+            parents: ids of the versions it was made from.
+            tags: for people and for queries.
+            previews: named pictures.
+            statistics: figures, shown as a table and kept as metadata.
+            increment: only what differs from the dataset's latest version takes up room.
+            links: URLs, by path in the dataset, of files that stay where they are.
         """
 
     def save_model(

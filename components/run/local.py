@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.run.door import DatasetCopy, DatasetRef, ModelCopy, ModelRef
+from components.run.links import fetch_files
 from components.run.local_store import LocalStore
 from components.run.progress import Progress
 from components.run.records import (
@@ -162,9 +163,12 @@ class LocalRun:
         previews: Sequence[tuple[str, Image]] = (),
         statistics: Mapping[str, Any] | None = None,
         increment: bool = True,
+        links: Mapping[str, str] | None = None,
     ) -> DatasetRef:
         """Copy the folder to `datasets/<project>/<name>/<version>`."""
         facts = {"parents": list(parents), "tags": list(tags), "statistics": statistics}
+        if links:  # a local folder has no one else to keep what it needs
+            fetch_files(links, folder)
         saved = self._store.save_dataset(folder, project, name, version, facts, increment=increment)
         for number, (label, image) in enumerate(previews):
             self.image("Previews", f"{number:02d}_{label}", image, 0)

@@ -130,6 +130,7 @@ class ClearMLRun:
         previews: Sequence[tuple[str, Image]] = (),
         statistics: Mapping[str, Any] | None = None,
         increment: bool = True,
+        links: Mapping[str, str] | None = None,
     ) -> DatasetRef:
         """Save a folder as a ClearML Dataset version."""
         self.attempt.check()
@@ -145,6 +146,7 @@ class ClearMLRun:
             statistics=statistics,
             once=self._once,
             increment=increment,
+            links=links or {},
         )
 
     def save_model(

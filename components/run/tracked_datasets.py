@@ -11,6 +11,7 @@ from zipfile import ZIP_STORED
 
 from components.run.api import ServerError, call, find_project
 from components.run.door import DatasetCopy, DatasetRef
+from components.run.links import add_links, check_links, links_of
 from components.run.records import plain
 from components.run.references import (
     DatasetReference,
@@ -25,6 +26,7 @@ from models.reporting import Image
 
 FINISHED = ("completed", "published", "closed")
 _CONTENT = "content:"
+_WORKERS = 16
 _FIELDS = ["id", "name", "status", "tags", "runtime", "project", "system_tags"]
 
 
@@ -43,14 +45,16 @@ def fetch_dataset(reference: str, project: str, alias: str = "dataset") -> Datas
 
     # The alias makes ClearML record the version that was used under `Datasets/`.
     found = Dataset.get(dataset_id=entry["id"], alias=alias)
-    home = Path(found.get_local_copy())
+    links = links_of(found)
+    home = Path(found.get_local_copy(max_workers=_WORKERS))
     if not _whole(found, home):
         # A kill in the middle of unpacking leaves a folder that the SDK takes for a whole one.
         shutil.rmtree(home, ignore_errors=True)
-        home = Path(found.get_local_copy())
+        home = Path(found.get_local_copy(max_workers=_WORKERS))
         if not _whole(found, home):
+            check_links(links, home)
             raise RuntimeError(f"dataset {entry['id']}: its files can't be downloaded whole")
-    return DatasetCopy(home, entry["id"], entry["name"], _version(entry))
+    return DatasetCopy(home, entry["id"], entry["name"], _version(entry), links)
 
 
 def find_dataset(reference: str, project: str) -> str:
@@ -68,6 +72,8 @@ def find_dataset(reference: str, project: str) -> str:
 
 def _whole(dataset: Any, folder: Path) -> bool:
     sizes = {entry.relative_path: entry.size for entry in dataset.file_entries}
+    if not all((folder / path).is_file() for path in links_of(dataset)):
+        return False
     return all(
         (folder / name).is_file() and (folder / name).stat().st_size == size
         for name, size in sizes.items()
@@ -166,6 +172,7 @@ def save_dataset(
     statistics: Mapping[str, Any] | None,
     once: str,
     increment: bool,
+    links: Mapping[str, str],
 ) -> DatasetRef:
     """Save a folder as a dataset version, unless this task has done so before it was killed.
 
@@ -183,11 +190,12 @@ def save_dataset(
         once: tag that names the task and its options.
         increment: store only what differs from the dataset's latest version, where at least half
             stays the same; readers then fetch that version too.
+        links: URLs by path of files that stay where they are.
     """
     from clearml import Dataset
 
     hashes = file_hashes(folder)
-    content = _CONTENT + hash_of(hashes)[:32]
+    content = _CONTENT + hash_of({**hashes, **links})[:32]
     known = _versions(project, name)
     for entry in known:
         if once not in (entry.get("tags") or []):
@@ -203,7 +211,7 @@ def save_dataset(
             f"dataset {project}/{name} has a version {version} already; "
             f"leave the version out to get {next_version(taken)}"
         )
-    base = _base(known, folder, hashes) if increment else None
+    base = _base(known, folder, hashes) if increment and not links else None
     made = Dataset.create(
         parent_datasets=[base] if base else None,
         dataset_project=project,
@@ -217,6 +225,8 @@ def save_dataset(
         made.sync_folder(str(folder), verbose=False)
     else:
         made.add_files(str(folder), verbose=False)
+    if links:
+        add_links(made, links)
     _report(made, previews, statistics)
     # Pictures don't get smaller; packing them twice only takes time.
     made.upload(show_progress=False, compression=ZIP_STORED, preview=False)
