@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.ingest import SYNTHETIC
+from components.run.links import is_cloud
 from components.run.tracked_datasets import find_dataset
 from models.data.fetch import fingerprint
 from pipelines import queues
@@ -57,6 +58,8 @@ def _content(values: Mapping[str, str], local: bool) -> str:
     if source == SYNTHETIC:
         return ""
     unknown = f"{UNKNOWN_CONTENT}{uuid.uuid4().hex}"
+    if is_cloud(source):  # only the stage's machine may have the credentials to look
+        return unknown
     try:
         return fingerprint(source) or unknown
     except ValueError:

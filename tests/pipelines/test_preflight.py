@@ -44,8 +44,14 @@ def test_a_synthetic_source_is_known_by_its_options_alone() -> None:
     assert settled("pipeline=data")["ingest"]["data.fingerprint"] == ""
 
 
-def test_a_source_on_another_machine_is_never_taken_for_known() -> None:
-    one, other = (fingerprint("/only/on/the/agent", local=False) for _ in range(2))
+@pytest.mark.parametrize(
+    ("source", "local"),
+    [("/only/on/the/agent", False), ("s3://bucket/set", True), ("gs://bucket/set", False)],
+)
+def test_a_source_that_cannot_be_seen_from_here_is_never_taken_for_known(
+    source: str, local: bool
+) -> None:
+    one, other = (fingerprint(source, local=local) for _ in range(2))
     assert one.startswith(UNKNOWN_CONTENT)
     assert one != other
 
