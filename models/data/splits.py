@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
@@ -16,11 +17,22 @@ _NAMES = {
     "test": "test",
     "testing": "test",
 }
+_WORDS = {**_NAMES, "dev": "val"}
 
 
 def split_name(name: str) -> str | None:
     """`train`, `val` or `test` for a folder or file that is called like one; else None."""
     return _NAMES.get(name.lower())
+
+
+def split_in(name: str) -> str | None:
+    """The one split that a name speaks of: `train2017`, `instances_val`, `test images`; else None.
+
+    Looser than `split_name`, for places where a split's name is expected to stand.
+    """
+    words = re.findall(r"[a-z]+", name.lower())
+    found = {_WORDS[word] for word in words if word in _WORDS}
+    return found.pop() if len(found) == 1 else None
 
 
 def draw_splits(keys: Sequence[str], ratios: Mapping[str, float], seed: int) -> list[str]:

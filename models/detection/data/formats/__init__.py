@@ -6,17 +6,18 @@ from pathlib import Path
 
 from models.detection.data.annotations import RawDataset
 from models.detection.data.formats import coco, voc, yolo
+from models.detection.data.formats.looking import is_hidden
 
 _FORMATS = (coco, voc, yolo)
 # Archives often hold one folder that holds the data.
 _DEPTH = 2
-_IGNORED = ("__MACOSX",)
 
 
 def recognise(folder: Path) -> str | None:
     """Name the format of a raw folder, `coco`, `voc` or `yolo`; None if it's none of them.
 
-    The data may lie up to two folders deeper, as it often does in archives.
+    The data may lie up to two folders deeper, as it often does in archives. Where no layout fits,
+    COCO's and Pascal VOC's annotation files are looked for anywhere.
 
     Raises:
         ValueError: it holds several datasets.
@@ -40,7 +41,8 @@ def read(folder: Path, *, difficult: bool = True) -> RawDataset:
         raise ValueError(
             f"no known annotations in {folder}: expected train|val|test/labels.json with data/ "
             "beside (COCO), train|valid|test/_annotations.coco.json (Roboflow), Annotations/ and "
-            "JPEGImages/ (Pascal VOC), or data.yaml, images/ and labels/, or classes.txt (YOLO)"
+            "JPEGImages/ (Pascal VOC), data.yaml, images/ and labels/, or classes.txt (YOLO), or "
+            "COCO's JSON or Pascal VOC's XML anywhere"
         )
     name, root = found
     if name == voc.NAME:
@@ -62,8 +64,11 @@ def _find(folder: Path) -> tuple[str, Path] | None:
             for place in level
             if place.is_dir()
             for child in sorted(place.iterdir())
-            if child.is_dir() and not child.name.startswith(".") and child.name not in _IGNORED
+            if child.is_dir() and not is_hidden(Path(child.name))
         ]
         if len(level) > 100:
-            return None
+            break
+    for form in (coco, voc):
+        if form.matches_somewhere(folder):
+            return form.NAME, folder
     return None

@@ -1,4 +1,4 @@
-"""COCO detection JSON: `split/data + labels.json`, and Roboflow's `_annotations.coco.json`.
+"""COCO detection JSON: `split/data + labels.json`, Roboflow's layout, or files in any place.
 
 Format: https://cocodataset.org/#format-data (boxes are x, y, width, height in pixels, 0-based).
 """
@@ -7,21 +7,30 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from models.data.splits import split_name
+from models.data.splits import split_in, split_name
 from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset, as_boxes
+from models.detection.data.formats.looking import files_below, is_hidden
 from models.detection.data.masks import mask_box
 from models.families import Rejected
 
 NAME = "coco"
 LABELS = "labels.json"
 _ROBOFLOW = "_annotations.coco.json"
+
+
+_SAMPLES = 20
+_OTHER_TASKS = frozenset({"captions", "info", "keypoints", "panoptic", "stuff", "unlabeled"})
+"""Words in names of COCO's files that hold no boxes of objects, or other ones."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,8 @@ class _Part:
     split: str
     labels: Path
     pictures: Path
+    names_only: bool = False
+    """The folders in its file names are another machine's: only the last part counts."""
 
 
 def matches(folder: Path) -> bool:
@@ -38,8 +49,16 @@ def matches(folder: Path) -> bool:
     return bool(_parts(folder))
 
 
+def matches_somewhere(folder: Path) -> bool:
+    """Whether COCO detection JSON lies anywhere in the folder."""
+    return bool(_files_anywhere(folder))
+
+
 def read(folder: Path) -> RawDataset:
-    """Read all splits of a folder for which `matches` holds.
+    """Read all splits of a folder for which `matches` or `matches_somewhere` holds.
+
+    Where a file lies in neither layout, its split is that which its name or its folders speak of
+    (`annotations/instances_train2017.json`), and its pictures are looked for by their names.
 
     Classes are joined by name over the splits. Roboflow's placeholder class (unused, and named as
     the parent of others) is left out.
@@ -48,7 +67,9 @@ def read(folder: Path) -> RawDataset:
         ValueError: a file isn't COCO detection JSON, or two files make one split.
     """
     raw = RawDataset(NAME)
-    contents = [(part, _load(folder, part.labels)) for part in _parts(folder)]
+    parts = _parts(folder) or _parts_anywhere(folder, raw)
+    contents = [(part, _load(folder, part.labels)) for part in parts]
+    contents = [(_with_pictures(folder, part, content), content) for part, content in contents]
     placeholders = _placeholders([content for _, content in contents])
     for part, content in contents:
         if part.split in raw.splits:
@@ -75,6 +96,78 @@ def _labels_in(folder: Path, split: str) -> list[_Part]:
     if (folder / _ROBOFLOW).is_file():
         return [_Part(split, folder / _ROBOFLOW, folder)]
     return []
+
+
+def _files_anywhere(folder: Path) -> list[Path]:
+    """JSON files that are COCO's by the look of their bytes: a large one is not parsed for it."""
+    found = []
+    for file in files_below(folder, (".json",)):
+        if file.stat().st_size == 0:
+            continue
+        with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as text:
+            if all(text.find(b'"%s"' % key) >= 0 for key in (b"images", b"annotations")):
+                found.append(file)
+    return found
+
+
+def _parts_anywhere(folder: Path, raw: RawDataset) -> list[_Part]:
+    by_split: dict[str, list[Path]] = {}
+    for file in _files_anywhere(folder):
+        names = (file.stem, *reversed(file.relative_to(folder).parts[:-1]))
+        split = next((found for name in names if (found := split_in(name))), UNSPLIT)
+        by_split.setdefault(split, []).append(file)
+    chosen: dict[str, Path] = {}
+    for split, files in by_split.items():
+        detection = [f for f in files if not _OTHER_TASKS & set(re.findall("[a-z]+", f.stem))]
+        likely = [f for f in detection if "instances" in f.stem] or detection
+        if len(likely) > 1:
+            which = " and ".join(f.relative_to(folder).as_posix() for f in likely[:3])
+            raise ValueError(
+                f"several files could hold the annotations of "
+                f"{'all pictures' if split == UNSPLIT else split}: {which}; say which with "
+                f"data.{'train' if split == UNSPLIT else split}.annotations"
+            )
+        if likely:
+            chosen[split] = likely[0]
+    if len(chosen) > 1:
+        chosen.pop(UNSPLIT, None)  # all splits once more
+    if len(chosen) < sum(map(len, by_split.values())):
+        left = [f for files in by_split.values() for f in files if f not in chosen.values()]
+        raw.notes.append(
+            "not read: " + ", ".join(sorted(f.relative_to(folder).as_posix() for f in left))
+        )
+    return [_Part(split, file, file.parent) for split, file in chosen.items()]
+
+
+def _with_pictures(folder: Path, part: _Part, content: Mapping[str, Any]) -> _Part:
+    """Find the folder where the pictures are, if they aren't where the layout has them."""
+    names = [row["file_name"] for row in content["images"] if isinstance(row.get("file_name"), str)]
+    names = names[:: max(len(names) // _SAMPLES, 1)]
+    paths = [PurePosixPath(name.replace("\\", "/")) for name in names]
+    inside = [path for path in paths if not path.is_absolute() and ".." not in path.parts]
+    if not names or _there(part.pictures, inside):
+        return part
+    folders = [
+        place
+        for place in (folder, *sorted(folder.rglob("*")))
+        if place.is_dir() and not is_hidden(place.relative_to(folder))
+    ]
+
+    def fit(place: Path, wanted: Sequence[PurePosixPath]) -> tuple[int, bool, int]:
+        its = [found for name in place.relative_to(folder).parts if (found := split_in(name))]
+        near = len(Path(os.path.relpath(place, part.labels.parent)).parts)
+        return _there(place, wanted), part.split in its, -near
+
+    for names_only, wanted in ((False, inside), (True, [PurePosixPath(p.name) for p in paths])):
+        best = max(folders, key=lambda place: fit(place, wanted))
+        if _there(best, wanted):
+            return _Part(part.split, part.labels, best, names_only)
+    return part
+
+
+def _there(folder: Path, paths: Sequence[PurePosixPath]) -> int:
+    # Of `Path.is_file`'s answers some are errors: a name that is too long.
+    return sum(os.path.isfile(folder / path) for path in paths)  # noqa: PTH113
 
 
 def _load(folder: Path, path: Path) -> dict[str, Any]:
@@ -193,6 +286,8 @@ def _pictures(
             continue
         rows[number] = []
         path = PurePosixPath(name.replace("\\", "/"))
+        if part.names_only:
+            path = PurePosixPath(path.name)
         if path.is_absolute() or ".." in path.parts:
             raw.rejected.append(Rejected(item, "its file name leads out of the dataset"))
             continue

@@ -1,21 +1,29 @@
 """Pascal VOC: `Annotations/*.xml`, `JPEGImages/`, and `ImageSets/Main/*.txt` if there are any.
 
+Labelling tools write the same XML files into other folders, often beside the pictures; these are
+looked for.
+
 VOC counts pixels from 1 and its boxes include their last pixel (VOC2012 development kit, section
 8.1): xmin 1, xmax 10 covers ten pixels. Here that's the box from 0 to 10.
 """
 
 from __future__ import annotations
 
+import os
 import xml.etree.ElementTree as ET
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from models.data.pictures import PICTURE_SUFFIXES
+from models.data.splits import split_in
 from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset, as_boxes
+from models.detection.data.formats.looking import files_below
 from models.families import Rejected
 
 NAME = "voc"
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".JPG", ".JPEG", ".PNG")
 
 
 def matches(folder: Path) -> bool:
@@ -28,35 +36,81 @@ def matches(folder: Path) -> bool:
     )
 
 
-def read(folder: Path, difficult: bool = True) -> RawDataset:
-    """Read a folder for which `matches` holds.
+def matches_somewhere(folder: Path) -> bool:
+    """Whether Pascal VOC's annotation files lie anywhere in the folder."""
+    return any(map(_is_annotation, files_below(folder, (".xml",))))
 
-    Classes are those that occur, in alphabetical order, with ids from 1.
+
+def read(folder: Path, difficult: bool = True) -> RawDataset:
+    """Read a folder for which `matches` or `matches_somewhere` holds.
+
+    Classes are those that occur, in alphabetical order, with ids from 1. Where the layout is
+    another one, the folders' names say the split, if no list of `ImageSets/Main` does, and a
+    picture is found by the annotation's name, the nearest first.
 
     Args:
-        folder: Holds `Annotations` and `JPEGImages`.
+        folder: Holds the annotations.
         difficult: Keep objects marked as difficult.
     """
     raw = RawDataset(NAME)
-    sets = _image_sets(folder)
-    stems = sorted({stem for names in sets.values() for stem in names})
+    entries = _entries(folder) if matches(folder) else _entries_anywhere(folder)
+    sets = _image_sets(folder, entries)
     parsed: dict[str, tuple[AnnotatedPicture, list[str]]] = {}
-    for stem in stems:
-        found = _parse(folder, stem, difficult, raw)
+    for name in sorted({name for names in sets.values() for name in names}):
+        found = _parse(folder, name, entries.get(name), difficult, raw)
         if found is not None:
-            parsed[stem] = found
+            parsed[name] = found
     for name in sorted({name for _, names in parsed.values() for name in names}):
         raw.class_index(name)
     for picture, names in parsed.values():
         picture.labels = np.array([raw.classes.index(name) for name in names], np.int64)
     for split, names in sets.items():
-        raw.splits[split] = [parsed[stem][0] for stem in names if stem in parsed]
-    _note_unlisted(folder, stems, raw)
+        raw.splits[split] = [parsed[name][0] for name in names if name in parsed]
+    _note_unlisted(folder, {name for names in sets.values() for name in names}, entries, raw)
     return raw
 
 
-def _image_sets(folder: Path) -> dict[str, list[str]]:
-    """Names of pictures by split, sorted, each once."""
+@dataclass(frozen=True)
+class _Entry:
+    """An annotation file."""
+
+    file: Path
+    pictures: Mapping[str, Sequence[Path]]
+    """Where to look for its picture: files by their names without suffix."""
+
+
+def _entries(folder: Path) -> dict[str, _Entry]:
+    """Annotation files by the name that lists use."""
+    pictures = _by_stem(file for file in (folder / "JPEGImages").iterdir())
+    return {
+        file.stem: _Entry(file, pictures) for file in sorted((folder / "Annotations").glob("*.xml"))
+    }
+
+
+def _entries_anywhere(folder: Path) -> dict[str, _Entry]:
+    pictures = _by_stem(files_below(folder, PICTURE_SUFFIXES))
+    files = [file for file in files_below(folder, (".xml",)) if _is_annotation(file)]
+    stems = [file.stem for file in files]
+    if len(set(stems)) == len(stems):
+        return {file.stem: _Entry(file, pictures) for file in files}
+    return {file.relative_to(folder).as_posix(): _Entry(file, pictures) for file in files}
+
+
+def _is_annotation(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return b"<annotation" in opened.read(4096).replace(b"\0", b"")
+
+
+def _by_stem(files: Iterable[Path]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for file in files:
+        if file.suffix.lower() in PICTURE_SUFFIXES:
+            found.setdefault(file.stem, []).append(file)
+    return found
+
+
+def _image_sets(folder: Path, entries: Mapping[str, _Entry]) -> dict[str, list[str]]:
+    """Names of annotations by split, sorted, each once."""
     main = folder / "ImageSets" / "Main"
     lists = {
         name: _names(main / f"{name}.txt")
@@ -69,8 +123,14 @@ def _image_sets(folder: Path) -> dict[str, list[str]]:
     lists = {name: names for name, names in lists.items() if names}
     if lists:
         return lists
-    stems = {path.stem for path in (folder / "Annotations").glob("*.xml")}
-    return {UNSPLIT: sorted(stems)}
+    by_folder: dict[str, list[str]] = {}
+    for name, entry in sorted(entries.items()):
+        folders = entry.file.relative_to(folder).parts[:-1]
+        split = next((found for one in folders if (found := split_in(one))), UNSPLIT)
+        by_folder.setdefault(split, []).append(name)
+    if len(by_folder) > 1 and UNSPLIT in by_folder:
+        by_folder = {UNSPLIT: sorted(name for names in by_folder.values() for name in names)}
+    return by_folder or {UNSPLIT: []}
 
 
 def _names(path: Path) -> list[str]:
@@ -87,17 +147,16 @@ def _names(path: Path) -> list[str]:
 
 
 def _parse(
-    folder: Path, stem: str, difficult: bool, raw: RawDataset
+    folder: Path, name: str, entry: _Entry | None, difficult: bool, raw: RawDataset
 ) -> tuple[AnnotatedPicture, list[str]] | None:
-    path = folder / "Annotations" / f"{stem}.xml"
-    item = f"Annotations/{stem}.xml"
-    if Path(stem).is_absolute() or ".." in Path(stem).parts:
-        raw.rejected.append(Rejected(stem, "the name leads out of the dataset"))
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raw.rejected.append(Rejected(name, "the name leads out of the dataset"))
         return None
-    if not path.is_file():
-        raw.rejected.append(Rejected(item, "the file is missing"))
+    if entry is None:
+        raw.rejected.append(Rejected(f"Annotations/{name}.xml", "the file is missing"))
         return None
-    content = path.read_bytes()
+    item = entry.file.relative_to(folder).as_posix()
+    content = entry.file.read_bytes()
     plain = content.replace(b"\0", b"")  # UTF-16 too
     if b"<!ENTITY" in plain or b"<!DOCTYPE" in plain:
         raw.rejected.append(Rejected(item, "it defines XML entities, which no annotation needs"))
@@ -118,7 +177,7 @@ def _parse(
         elif difficult or (element.findtext("difficult") or "0").strip() != "1":
             boxes.append(box)
             names.append(name)
-    file = _picture_file(folder, stem, root.findtext("filename"))
+    file = _picture_file(entry, root.findtext("filename"))
     picture = AnnotatedPicture(
         file=file,
         name=file.relative_to(folder).as_posix(),
@@ -130,18 +189,25 @@ def _parse(
     return picture, names
 
 
-def _picture_file(folder: Path, stem: str, named: str | None) -> Path:
+def _picture_file(entry: _Entry, named: str | None) -> Path:
     """The picture of an annotation: by its own name first, as the tools of VOC do."""
-    pictures = folder / "JPEGImages"
-    for suffix in _SUFFIXES:
-        if (pictures / f"{stem}{suffix}").is_file():
-            return pictures / f"{stem}{suffix}"
-    if named:
-        # Some tools write the labeller's whole path.
-        other = pictures / named.strip().replace("\\", "/").rsplit("/", 1)[-1]
-        if other.is_file():
-            return other
-    return pictures / f"{stem}.jpg"
+    # Some tools write the labeller's whole path.
+    inside = PurePosixPath((named or "").strip().replace("\\", "/").rsplit("/", 1)[-1])
+    found = entry.pictures.get(entry.file.stem) or [
+        file for file in entry.pictures.get(inside.stem, ()) if file.name == inside.name
+    ]
+
+    def far(file: Path) -> tuple[int, int, bool, str]:
+        between = os.path.relpath(file, entry.file.parent)
+        # images/train is as far from annotations/train as images/val is.
+        alike = len(set(file.parent.parts) & set(entry.file.parent.parts))
+        return len(Path(between).parts), -alike, file.name != inside.name, between
+
+    if found:
+        return min(found, key=far)
+    beside = entry.file.parent.with_name("JPEGImages")
+    missing = f"{entry.file.stem}.jpg"
+    return beside / missing if beside.is_dir() else entry.file.with_name(missing)
 
 
 def _box(element: ET.Element) -> list[float] | None:
@@ -164,14 +230,18 @@ def _size(root: ET.Element) -> tuple[int, int] | None:
     return (width, height) if width > 0 and height > 0 else None
 
 
-def _note_unlisted(folder: Path, stems: list[str], raw: RawDataset) -> None:
-    listed = set(stems)
-    annotated = {path.stem for path in (folder / "Annotations").glob("*.xml")}
+def _note_unlisted(
+    folder: Path, listed: Set[str], entries: Mapping[str, _Entry], raw: RawDataset
+) -> None:
+    pictures = next((entry.pictures for entry in entries.values()), {})
+    annotated = {entry.file.stem for entry in entries.values()} | listed
+    used = {picture.file for pictures in raw.splits.values() for picture in pictures}
     bare = sorted(
-        path.name
-        for path in (folder / "JPEGImages").iterdir()
-        if path.suffix in _SUFFIXES and path.stem not in annotated and path.stem not in listed
+        file.relative_to(folder).as_posix()
+        for stem, files in pictures.items()
+        for file in files
+        if stem not in annotated and file not in used
     )
-    raw.rejected += [Rejected(f"JPEGImages/{name}", "it has no annotation file") for name in bare]
-    if unlisted := len(annotated - listed):
+    raw.rejected += [Rejected(name, "it has no annotation file") for name in bare]
+    if unlisted := len(entries.keys() - listed):
         raw.notes.append(f"{unlisted} annotation files are in none of ImageSets/Main's lists")

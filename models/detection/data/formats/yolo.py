@@ -23,7 +23,7 @@ import yaml
 from PIL import Image
 
 from models.data.pictures import PICTURE_SUFFIXES
-from models.data.splits import split_name
+from models.data.splits import split_in, split_name
 from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset, as_boxes
 from models.families import Rejected
 
@@ -167,10 +167,10 @@ def _places(folder: Path) -> dict[str, list[Path]]:
     """
     found: dict[str, list[Path]] = {}
     for child in _folders(folder / "images"):
-        if (split := split_name(child.name)) and (folder / "labels" / child.name).is_dir():
+        if (split := split_in(child.name)) and (folder / "labels" / child.name).is_dir():
             found.setdefault(split, []).append(child)
     for child in _folders(folder):
-        split = split_name(child.name)
+        split = split_in(child.name)
         if split and (child / "images").is_dir() and (child / "labels").is_dir():
             found.setdefault(split, []).append(child / "images")
         elif split and _has_texts(child):
