@@ -93,6 +93,7 @@ def predict(config: PredictConfig, run: Run) -> PredictResult:
             f"the model is for {package.card.family}: set family={package.card.family}"
         )
     out = run.folder / "predictions"
+    run.stop_requested()  # Ctrl-C can be listened to from this thread only
     samples = _Samples(run, config.previews)
     log = _Log(run)
     done = run_over(
