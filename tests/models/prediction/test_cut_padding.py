@@ -23,7 +23,7 @@ from models.reporting import Image
 from models.runtimes import load_predictor
 from tests.models.prediction.conftest import Case, write_video
 
-SIDE = 128
+SIDE = 192
 
 
 def package(
@@ -56,31 +56,31 @@ def pictures(*shapes: tuple[int, int]) -> list[Image]:
     return [random.integers(0, 255, (*shape, 3), dtype=np.uint8) for shape in shapes]
 
 
-def test_places_far_from_the_cut_find_the_same(tmp_path: Path) -> None:
+def test_places_find_the_same_where_padding_was_cut(tmp_path: Path) -> None:
     """Whole strides are cut, so that the grid of places stays where it was."""
     made = package(tmp_path / "p")
-    (wide,) = pictures((20, 128))
+    (wide,) = pictures((20, SIDE))
     with load_predictor(made, "torch", "cpu", 1) as predictor:
         cut = Unpadded(predictor, 0.0)
         inputs, placements = made.card.preprocessing([wide])
         smaller, moved = cut._cut(inputs[0], placements[0])
-        assert smaller.shape == (64, SIDE, 3) and moved.top == placements[0].top - 32
-        (same,) = (inputs[:, 32:96],)
-        assert np.array_equal(smaller, same[0])
+        assert smaller.shape == (128, SIDE, 3) and moved.top == placements[0].top - 32
+        assert np.array_equal(smaller, inputs[0, 32:160])
         full, less = predictor.engine(inputs), predictor.engine(smaller[None])
-    # The finest map: stride 8, 16 x 16 places against 8 x 16 of them.
-    scores = full[0][0, : 16 * 16].reshape(16, 16, 2)[4:12]
-    boxes = full[1][0, : 16 * 16].reshape(16, 16, 4)[4:12] * np.float32([SIDE, SIDE] * 2)
-    other_scores = less[0][0, : 8 * 16].reshape(8, 16, 2)
-    other_boxes = less[1][0, : 8 * 16].reshape(8, 16, 4) * np.float32([SIDE, 64] * 2)
-    shift = np.float32([0, 32, 0, 0])
-    assert np.abs(scores - other_scores).max() < 0.05
-    assert np.abs(boxes - shift - other_boxes).max() < 1.0
+    # The finest map: stride 8, 24 x 24 places against 16 x 24 of them. Those of the picture:
+    picture = slice(86 // 8 - 4, 106 // 8 - 4)
+    scores = full[0][0, : 24 * 24].reshape(24, 24, 2)[4:20][picture]
+    boxes = full[1][0, : 24 * 24].reshape(24, 24, 4)[4:20][picture] * np.float32([SIDE] * 4)
+    other_scores = less[0][0, : 16 * 24].reshape(16, 24, 2)[picture]
+    other_boxes = less[1][0, : 16 * 24].reshape(16, 24, 4)[picture]
+    other_boxes = other_boxes * np.float32([SIDE, 128] * 2)
+    assert np.abs(scores - other_scores).max() < 0.005
+    assert np.abs(boxes - np.float32([0, 32, 0, 0]) - other_boxes).max() < 0.1
 
 
 def test_a_picture_without_padding_to_cut_finds_exactly_the_same(tmp_path: Path) -> None:
     made = package(tmp_path / "p")
-    images = pictures((128, 128), (100, 128), (256, 200))
+    images = pictures((192, 192), (80, 192), (256, 200))
     with load_predictor(made, "torch", "cpu", 1) as predictor:
         expected = [predictor([image], 0.1)[0] for image in images]
         found = Unpadded(predictor, 0.1)(images)
@@ -120,7 +120,7 @@ def test_mixed_sizes_keep_their_order_and_their_pixels(tmp_path: Path) -> None:
     ],
 )
 def test_where_it_is_allowed(card: ModelCard, name: str, backbone: str, allowed: bool) -> None:
-    options = NetworkOptions(name=name, backbone=backbone, image_size=SIDE * 3)
+    options = NetworkOptions(name=name, backbone=backbone, image_size=384)
     described = card.model_copy(update={"network": options.model_dump(mode="json")})
     assert family("detection").input_step(described) == (32 if allowed else None)
 
@@ -152,7 +152,7 @@ def test_the_option_makes_the_input_smaller(
     from models.runtimes.torch_engine import TorchEngine
 
     run.package = package(tmp_path / "p").folder
-    video = write_video(tmp_path / "in" / "wide.avi", 2, (128, 24))
+    video = write_video(tmp_path / "in" / "wide.avi", 2, (192, 24))
     seen: list[tuple[int, ...]] = []
     call = TorchEngine.__call__
 
@@ -163,4 +163,4 @@ def test_the_option_makes_the_input_smaller(
     monkeypatch.setattr(TorchEngine, "__call__", watched)
     run(video, cut_padding=True)
     run(video)
-    assert seen == [(1, 64, SIDE, 3)] * 2 + [(1, SIDE, SIDE, 3)] * 2
+    assert seen == [(1, 128, SIDE, 3)] * 2 + [(1, SIDE, SIDE, 3)] * 2
