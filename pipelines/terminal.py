@@ -66,4 +66,6 @@ class Terminal(Silence):
 
     def note(self, message: str) -> None:
         """Write a line above the bars, to standard error."""
-        self._progress.console.print(message, markup=False, highlight=False, soft_wrap=True)
+        self._progress.console.print(
+            message, markup=False, highlight=False, emoji=False, soft_wrap=True
+        )

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import IO, Self
+from typing import Self
 
 from models.prediction.names import shown
 
@@ -19,6 +19,39 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _WITHOUT_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
 _LEAST = 4 << 20
 """Free bytes under which nothing is begun: OpenCV doesn't say that a video could not be written."""
+
+
+class LineFile:
+    """A text file to whose end lines are put: wholly or, if the disk is full, not at all."""
+
+    def __init__(self, path: Path) -> None:
+        """Make it.
+
+        Raises:
+            FileExistsError: it is there.
+        """
+        self._file = path.open("xb", buffering=0)
+        self._size = 0
+
+    def write(self, lines: str) -> None:
+        """Put lines to the end.
+
+        Raises:
+            OSError: they can't be written; the file is as it was.
+        """
+        content = lines.encode()
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            self._file.truncate(self._size)
+            raise
+        self._size += len(content)
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
 
 
 class ResultsFolder:
@@ -114,16 +147,15 @@ class ResultsFolder:
             self.files += 1
         return target
 
-    @contextmanager
-    def lines(self, name: PurePosixPath) -> Iterator[IO[str]]:
+    def lines(self, name: PurePosixPath) -> LineFile:
         """Open a text file that grows; it's there from the start."""
         with self.writing():
             path = self.path / name
-            with path.open("x", encoding="utf-8", newline="\n") as file:
-                self._note(path)
-                with self._lock:
-                    self.files += 1
-                yield file
+            file = LineFile(path)
+            self._note(path)
+            with self._lock:
+                self.files += 1
+            return file
 
     def _note(self, path: Path) -> None:
         with self._lock:

@@ -42,12 +42,18 @@ def open_sinks(
         sinks.extend(_SINKS[name](folder, presenter, options) for name in options.save)
         yield sinks
     except BaseException:
-        for sink in sinks:
-            try:
-                sink.close()
-            except (OSError, ValueError):
-                # The first error says more: on a full disk nothing can be closed.
-                continue
+        _close(sinks)  # the first error says more: on a full disk hardly anything can be closed
         raise
+    if errors := _close(sinks):
+        raise errors[0]
+
+
+def _close(sinks: Sequence[Sink]) -> list[ValueError]:
+    """Close all, whatever becomes of each."""
+    errors = []
     for sink in sinks:
-        sink.close()
+        try:
+            sink.close()
+        except ValueError as error:
+            errors.append(error)
+    return errors

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -32,8 +32,7 @@ class JsonLines:
 
     def __init__(self, folder: ResultsFolder) -> None:
         self._folder = folder
-        self._open = ExitStack()
-        self._file = self._open.enter_context(folder.lines(PurePosixPath("predictions.jsonl")))
+        self._file = folder.lines(PurePosixPath("predictions.jsonl"))
 
     def render(self, seen: Seen) -> str:
         """Make the line."""
@@ -48,7 +47,7 @@ class JsonLines:
     def close(self) -> None:
         """Close the file."""
         with self._folder.writing():
-            self._open.close()
+            self._file.close()
 
 
 class CsvFile:
@@ -56,8 +55,7 @@ class CsvFile:
 
     def __init__(self, folder: ResultsFolder, presenter: Presenter) -> None:
         self._folder = folder
-        self._open = ExitStack()
-        self._file = self._open.enter_context(folder.lines(PurePosixPath("predictions.csv")))
+        self._file = folder.lines(PurePosixPath("predictions.csv"))
         self._columns = presenter.columns
         with folder.writing():
             self._file.write(_csv([[*_ABOUT, *self._columns]]))
@@ -76,7 +74,7 @@ class CsvFile:
     def close(self) -> None:
         """Close the file."""
         with self._folder.writing():
-            self._open.close()
+            self._file.close()
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
@@ -146,15 +144,20 @@ class CocoFile:
                 self._behind.write(comma + json.dumps({**numbers, **entry}))
 
     def close(self) -> None:
-        """Join the pieces."""
+        """Join the pieces; where the disk is full nothing is left of them."""
         with self._folder.writing():
-            self._file.write('\n],\n"annotations": [')
-            self._behind.seek(0)
-            while piece := self._behind.read(1 << 20):
-                self._file.write(piece)
-            categories = json.dumps(self._presenter.categories, ensure_ascii=False)
-            self._file.write(f'\n],\n"categories": {categories}}}\n')
-            self._file.close()
-            self._behind.close()
-            self._later.unlink()
-            self._folder.keep(self._part, self._name)
+            try:
+                self._file.write('\n],\n"annotations": [')
+                self._behind.seek(0)
+                while piece := self._behind.read(1 << 20):
+                    self._file.write(piece)
+                categories = json.dumps(self._presenter.categories, ensure_ascii=False)
+                self._file.write(f'\n],\n"categories": {categories}}}\n')
+                self._file.close()
+                self._folder.keep(self._part, self._name)
+            finally:
+                for file in (self._file, self._behind):
+                    with suppress(OSError):
+                        file.close()
+                self._later.unlink(missing_ok=True)
+                self._part.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import struct
 import subprocess
 import sys
@@ -151,25 +150,39 @@ def test_odd_kinds_of_pictures_are_read_upright(run: Case, tmp_path: Path) -> No
     }
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 70_000), (70_000, 1), (3, 40_000)])
+def test_pictures_of_any_shape(run: Case, tmp_path: Path, shape: tuple[int, int]) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    Image.fromarray(np.zeros((*shape, 3), np.uint8)).save(source / "thin.png")
+    save = ["pictures", "crops", "yolo", "coco", "csv", "jsonl"]
+    done = run(source, save=save)
+    assert done.pictures == 1 and not done.problems
+    (picture,) = (name for name in run.files() if name.startswith("pictures/"))
+    assert cv2.imread(str(run.out / picture)).shape[:2] == shape
+
+
 FULL = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+import json, resource, sys
 from pathlib import Path
 from models.prediction import PredictionOptions
 from models.prediction.predict import predict
 from models.reporting import Silence
-options = PredictionOptions(runtime="torch", device="cpu", threads=1, save=tuple(sys.argv[5:]))
-try:
-    predict(Path(sys.argv[2]), [sys.argv[3]], Path(sys.argv[4]), options, Silence())
-except ValueError as error:
-    print("ValueError:", error)
+said = {}
+for save, limit in json.loads(sys.argv[4]):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    options = PredictionOptions(runtime="torch", device="cpu", threads=1, save=(save,))
+    try:
+        out = Path(sys.argv[3]) / ("c" if save == "coco" else save)
+        predict(Path(sys.argv[1]), [sys.argv[2]], out, options, Silence())
+    except ValueError as error:
+        said[save] = str(error)
+print(json.dumps(said))
 """
 
 
-@pytest.mark.parametrize("save", ["pictures", "videos"])
-def test_a_full_disk_is_one_line_and_leaves_nothing_half(
-    run: Case, tmp_path: Path, save: str
-) -> None:
+def test_a_full_disk_is_one_line_and_leaves_nothing_half(run: Case, tmp_path: Path) -> None:
+    """A limit on the size of files acts on every writer as a full disk does."""
     source = tmp_path / "in"
     source.mkdir()
     noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3), dtype=np.uint8)
@@ -181,13 +194,23 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half(
     for _ in range(12):
         writer.write(noise)
     writer.release()
-    command = [sys.executable, "-c", FULL, "40000", str(run.package), str(source), str(run.out)]
-    done = subprocess.run([*command, save], capture_output=True, text=True, timeout=120)
+    cases = [("pictures", 40_000), ("videos", 40_000), ("jsonl", 2500), ("coco", 2500)]
+    cases += [("csv", 2500), ("crops", 300)]
+    command = [sys.executable, "-c", FULL, str(run.package), str(source), str(run.out)]
+    done = subprocess.run(
+        [*command, json.dumps(cases)], capture_output=True, text=True, timeout=240
+    )
     assert done.returncode == 0, done.stderr
-    (line,) = done.stdout.splitlines()
-    assert line.startswith("ValueError:") and ("no room" in line or "disk full" in line)
+    said = json.loads(done.stdout)
+    assert set(said) == {save for save, _ in cases}
+    for line in said.values():
+        assert "\n" not in line and str(run.out) in line
+        assert "no room is left on this disk" in line or "is the disk full?" in line
     for name in run.files():
         if name.endswith(".jpg"):
             assert cv2.imread(str(run.out / name)) is not None
-    assert not [n for n in run.files() if n.endswith(".mp4")]
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+    assert not [name for name in run.files() if name.endswith(".mp4") or "coco" in name]
+    lines = (run.out / "jsonl" / "predictions.jsonl").read_text().splitlines()
+    assert lines and all(json.loads(line)["results"] for line in lines)
+    rows = (run.out / "csv" / "predictions.csv").read_text()
+    assert rows.endswith("\n") and len({row.count(",") for row in rows.splitlines()}) == 1
