@@ -37,6 +37,11 @@ _INTERRUPTED = 130
 @click.option(
     "--runtime", help="Such as torch, onnxruntime, openvino.  [default: the fastest there is]"
 )
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float16", "bfloat16", "int8", "mixed"]),
+    help="Which of the runtime's forms in the package.  [default: the first]",
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads of the network.")
 @click.option(

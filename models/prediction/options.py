@@ -39,6 +39,8 @@ class PredictionOptions(Options):
     runtime: str | None = None
     """What runs the network, such as torch, onnxruntime or openvino; null takes the fastest that
     the package and this machine have: a GPU first, then OpenVINO, ONNX Runtime, PyTorch."""
+    precision: Literal["float32", "float16", "bfloat16", "int8", "mixed"] | None = None
+    """Which of the runtime's forms in the package to run; null takes the first."""
     device: str = "auto"
     """`auto` takes a GPU that the runtime can use, else the CPU; `cpu`, `cuda`, `cuda:1`."""
     threads: int | None = Field(None, ge=1)

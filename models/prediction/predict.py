@@ -128,7 +128,7 @@ def predict(
     # A picture of 90 million pixels is what it is; one of twice as many is refused by Pillow.
     warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
     with load_predictor(
-        package, runtime, options.device, options.threads, batch_size=options.batch or 1
+        package, runtime, options.device, options.threads, precision=options.precision
     ) as predictor:
         on_cpu = predictor.engine.device.lower().startswith("cpu")
         batch = options.batch or (1 if on_cpu else 8)

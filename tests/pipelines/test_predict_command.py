@@ -99,6 +99,7 @@ def test_a_zip_standard_input_and_all_options(
         (["MODEL", "PHOTOS", "--save", "xml"], "--save: Input should be"),
         (["MODEL", "PHOTOS", "--crop-padding", "x"], "--crop-padding: 'x': expected pixels"),
         (["MODEL", "PHOTOS", "--runtime", "onnxruntime"], "has no onnx artifact"),
+        (["MODEL", "PHOTOS", "--precision", "int8"], "has no safetensors int8 artifact"),
         (["MODEL", "PHOTOS", "--runtime", "x"], "no runtime 'x'; there are: torch"),
         (["MODEL", "PHOTOS", "--cut-padding"], "cut_padding: dfine finds other boxes"),
         (["MODEL", "PHOTOS", "--out", "PHOTOS"], "lies in the folder of results"),

@@ -44,6 +44,12 @@ def test_runtimes_find_the_same(run: Case, exported: Path, squares: Path) -> Non
                     assert mine[key] == pytest.approx(its[key], abs=0.3)
 
 
+def test_precision_picks_the_form(run: Case, photos: Path) -> None:
+    assert run(photos, precision="float32").artifact == "weights.safetensors"
+    with pytest.raises(ValueError, match="has no safetensors int8 artifact"):
+        run(photos, precision="int8")
+
+
 def test_threshold_cuts_results(run: Case, photos: Path) -> None:
     many = run(photos, threshold=0.0).results
     assert run(photos, threshold=1.0).results == 0 < many
