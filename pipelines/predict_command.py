@@ -77,7 +77,7 @@ _INTERRUPTED = 130
 @click.option("--quiet", is_flag=True, help="Print only what couldn't be read.")
 @one_line_errors
 def predict(model: Path, sources: tuple[str, ...], out: Path, quiet: bool, **given: Any) -> None:
-    r"""Run MODEL, a model package (folder or zip), over each SOURCE.
+    """Run MODEL, a model package (folder or zip), over each SOURCE.
 
     SOURCE is a picture, video or PDF, a folder with such files, a pattern ('data/**/*.jpg'),
     camera:0, a stream (rtsp://, http://), or - for paths on standard input, one a line. What can't
@@ -86,7 +86,7 @@ def predict(model: Path, sources: tuple[str, ...], out: Path, quiet: bool, **giv
     \b
     sightline predict model.zip photos/ --save pictures,csv
     sightline predict model.zip clip.mp4 --every 5 --threshold 0.4
-    """
+    """  # noqa: D301  # in a raw text click would print the mark instead of obeying it
     from models.prediction.names import shown
     from models.prediction.predict import predict as run
     from pipelines.terminal import Terminal

@@ -134,6 +134,7 @@ def test_help_loads_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
+    assert "\n  sightline predict model.zip photos/ --save pictures,csv\n" in done.stdout
     assert "SOURCE..." in done.stdout and done.stdout.splitlines()[-1] == "HEAVY []"
 
 
