@@ -10,6 +10,7 @@ from agent.stack.commands import COMMANDS
 from pipelines.convert_command import convert
 from pipelines.models_command import models
 from pipelines.pictures_command import pictures
+from pipelines.serve_command import serve
 from pipelines.user_errors import one_line_errors
 
 _MODES = ("auto", "local", "remote")
@@ -147,7 +148,7 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, models, convert, pictures, *COMMANDS):
+for _command in (run, watch, stop, resume, stage, models, convert, pictures, serve, *COMMANDS):
     main.add_command(_command)
 
 if __name__ == "__main__":
