@@ -11,6 +11,7 @@ from pipelines.convert_command import convert
 from pipelines.models_command import models
 from pipelines.pictures_command import pictures
 from pipelines.serve_command import serve
+from pipelines.triton_command import triton
 from pipelines.user_errors import one_line_errors
 
 _MODES = ("auto", "local", "remote")
@@ -148,7 +149,19 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, models, convert, pictures, serve, *COMMANDS):
+for _command in (
+    run,
+    watch,
+    stop,
+    resume,
+    stage,
+    models,
+    convert,
+    pictures,
+    serve,
+    triton,
+    *COMMANDS,
+):
     main.add_command(_command)
 
 if __name__ == "__main__":
