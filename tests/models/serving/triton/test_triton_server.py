@@ -122,7 +122,7 @@ def test_one_that_was_killed_may_start_again(programs: Path, repository: Path) -
     assert (given["allow-grpc"], given["allow-metrics"]) == ("false", "false")
     pid = json.loads((repository / ".sightline-triton.json").read_text())["pid"]
     os.kill(pid, signal.SIGKILL)
-    while call("status", repository).exit_code == 0:
+    while "no Triton" not in call("status", repository).output:
         time.sleep(0.01)
     assert call("up", repository, "--port", free_port()).exit_code == 0
 
