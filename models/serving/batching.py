@@ -144,12 +144,20 @@ class Batcher:
             return done[0]
         return tuple(np.concatenate(tensors) for tensors in zip(*done, strict=True))
 
-    def close(self) -> None:
-        """Run what waits, then end the thread."""
+    def close(self, seconds: float | None = None) -> bool:
+        """Run what waits, then end the thread.
+
+        Args:
+            seconds: how long to wait for that; None waits to the end.
+
+        Returns:
+            Whether it has ended; if not, the network hangs and still uses its engine.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _arrived(self, ticket: Ticket) -> None:
         if ticket.expected:
@@ -173,7 +181,9 @@ class Batcher:
             inputs = [part.inputs for part in batch]
             results: Outputs | Refusal
             try:
-                results = self._engine(inputs[0] if len(inputs) == 1 else np.concatenate(inputs))
+                # Even one is copied: what came over the wire is memory that can't be written to,
+                # and not all runtimes take that.
+                results = self._engine(np.concatenate(inputs))
             except Exception as error:  # one broken batch must not end the service
                 _log.exception("the network failed")
                 reason = str(error).strip().splitlines() or [type(error).__name__]

@@ -51,7 +51,7 @@ class Service:
     """A predictor behind a queue, with threads that decode."""
 
     def __init__(self, predictor: Predictor, options: ServeOptions) -> None:
-        """Run batches of all sizes once, since runtimes compile for a size when it first comes.
+        """Run batches of many sizes once, since runtimes compile for a size when it first comes.
 
         Args:
             predictor: used by the service alone.
@@ -61,7 +61,7 @@ class Service:
         self.predictor = predictor
         self.card = predictor.package.card
         shape = self.card.input.shape[1:]
-        for size in range(1, options.batch + 1):
+        for size in _sizes(options.batch):
             predictor.engine(np.zeros((size, *shape), np.uint8))
         self.metrics = Metrics(lambda: float(self.batcher.length))
         self.batcher = Batcher(
@@ -105,10 +105,16 @@ class Service:
 
     def close(self) -> None:
         """Finish what waits, then end all threads and free the network."""
-        self.batcher.close()
+        ended = self.batcher.close(self.options.timeout)
         self._decoding.shutdown()
         self._reading.shutdown()
-        self.predictor.close()
+        if ended:
+            self.predictor.close()
+
+
+def _sizes(most: int) -> list[int]:
+    """Batch sizes to run before the first request: small ones, powers of two, the largest."""
+    return sorted({*range(1, min(most, 16) + 1), *(1 << i for i in range(most.bit_length())), most})
 
 
 class TensorModel(ServedModel):

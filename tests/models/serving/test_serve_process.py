@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from click.testing import CliRunner
 
+from models.serving.options import ServeOptions
 from pipelines.cli import main
 
 COMMAND = [sys.executable, "-m", "pipelines.cli", "serve"]
@@ -112,6 +114,36 @@ def test_mistakes_are_one_line(exported: Path, options: list[str], words: str) -
     assert len(done.output.strip().splitlines()) == 1
 
 
+def test_every_option_reaches_the_service(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.serving import server
+
+    seen: list[Any] = []
+    monkeypatch.setattr(server, "serve", lambda *given: seen.append(given[:4]))
+    given = ["--host", "::1", "--port", "1234", "--name", "n", "--runtime", "torch"]
+    given += ["--device", "cpu", "--threads", "1", "--batch", "3", "--max-wait-ms", "4"]
+    given += ["--queue", "5", "--timeout", "6", "--max-megabytes", "7", "--max-megapixels", "8"]
+    for options in (given, []):
+        done = CliRunner().invoke(main, ["serve", str(exported), *options])
+        assert done.exit_code == 0, done.output
+    predictor, options, host, port = seen[0]
+    assert (predictor.runtime, predictor.engine.device, predictor.engine._threads) == (
+        "torch", "cpu", 1,
+    )  # fmt: skip
+    assert (host, port) == ("::1", 1234)
+    assert options.model_dump() == {
+        "name": "n",
+        "batch": 3,
+        "max_wait_ms": 4.0,
+        "queue": 5,
+        "timeout": 6.0,
+        "max_megabytes": 7.0,
+        "max_megapixels": 8.0,
+    }
+    predictor, options, host, port = seen[1]
+    assert (predictor.runtime, host, port) == ("openvino", "127.0.0.1", 8000)
+    assert options == ServeOptions()  # what --help shows is what holds
+
+
 def test_no_package(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["serve", str(tmp_path)])
     assert (done.exit_code, "is no model package" in done.output) == (1, True)
@@ -121,6 +153,7 @@ def test_help_says_what_it_speaks_and_loads_nothing_heavy() -> None:
     code = """
 import sys
 from click.testing import CliRunner
+from models.serving.options import ServeOptions
 from pipelines.cli import main
 for command in (["serve"], ["triton", "make"], ["triton", "up"]):
     print(CliRunner().invoke(main, [*command, "--help"]).output)

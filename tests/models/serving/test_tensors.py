@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import struct
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import (
+    DataObject,
+    data,
+    integers,
+    none,
+    one_of,
+    sampled_from,
+)
+from hypothesis.strategies import (
+    binary as binaries,
+)
 
 from models.serving.refusal import Refusal
 from models.serving.tensors import TensorSpec, read_request, write_response
@@ -183,3 +196,23 @@ def test_answers() -> None:
     assert body[length:] == struct.pack("<ff", np.inf, 2) + b"\2\0\0\0" + "é".encode()
     sizes = [one["parameters"]["binary_data_size"] for one in json.loads(body[:length])["outputs"]]
     assert sizes == [8, 6]
+
+
+@settings(max_examples=300, deadline=None)
+@given(data())
+def test_whatever_comes_is_read_or_refused(draw: DataObject) -> None:
+    """A request in order, with a piece of it replaced; never another error than a refusal."""
+    blob = b"\0\1\2\3"
+    text = json.dumps({"inputs": [binary(4)], "id": "x", "parameters": {"threshold": 0.5}}).encode()
+    body = text + blob
+    start = draw.draw(integers(0, len(body)))
+    end = draw.draw(integers(start, min(len(body), start + 30)))
+    junk = draw.draw(one_of(binaries(max_size=12), sampled_from(JUNK)))
+    header = draw.draw(one_of(none(), integers(-3, 2 * len(body))))
+    changed = body[:start] + junk + body[end:]
+    with contextlib.suppress(Refusal):
+        found = read_request(changed, len(text) if header is None else header, IMAGES, OUTPUTS)
+        assert found.inputs["images"].shape[1:] == (2, 2)
+
+
+JUNK = [b"NaN", b"1e999", b"-1", b"null", b"{}", b"[]", b"[[", b'"\\ud800"', b"true", b"1" * 400]
