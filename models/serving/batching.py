@@ -194,24 +194,32 @@ class Batcher:
     def _next(self) -> list[_Waiting]:
         """Wait for a batch; empty at the end."""
         with self._changed:
-            while not self._waiting:
-                if self._closed:
-                    return []
-                self._changed.wait()
-            limit = time.monotonic() + self._max_wait
-            while self._pictures < self.batch and self._expected and not self._closed:
-                left = limit - time.monotonic()
-                if left <= 0 or not self._changed.wait(left):
-                    break
-            taken: list[_Waiting] = []
-            room = self.batch
-            while self._waiting and len(self._waiting[0].inputs) <= room:
-                part = self._waiting.popleft()
-                room -= len(part.inputs)
-                taken.append(part)
-            self._pictures -= self.batch - room
-        # All may have been forgotten while it waited for more.
-        return taken or self._next()
+            while True:
+                while not self._waiting:
+                    if self._closed:
+                        return []
+                    self._changed.wait()
+                self._wait_for_more()
+                # All may have been forgotten in the meantime.
+                if taken := self._take():
+                    return taken
+
+    def _wait_for_more(self) -> None:
+        limit = time.monotonic() + self._max_wait
+        while self._pictures < self.batch and self._expected and not self._closed:
+            left = limit - time.monotonic()
+            if left <= 0 or not self._changed.wait(left):
+                return
+
+    def _take(self) -> list[_Waiting]:
+        taken: list[_Waiting] = []
+        room = self.batch
+        while self._waiting and len(self._waiting[0].inputs) <= room:
+            part = self._waiting.popleft()
+            room -= len(part.inputs)
+            taken.append(part)
+        self._pictures -= self.batch - room
+        return taken
 
 
 def _deliver(batch: Sequence[_Waiting], results: Outputs | Refusal) -> None:

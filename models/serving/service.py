@@ -74,7 +74,9 @@ class Service:
         threads = max(2, min(8, os.cpu_count() or 1))
         self._decoding = ThreadPoolExecutor(threads, "decode")
         # Apart, so that what is done doesn't wait behind the pictures of others.
-        self._reading = ThreadPoolExecutor(threads, "tensors")
+        self._finishing = ThreadPoolExecutor(threads, "results")
+        # JSON is read by one thread at a time anyway, and takes many times its size in memory.
+        self._json = ThreadPoolExecutor(1, "json")
         self.tensors = TensorModel(self, options.name)
         self.pictures = PictureModel(self, options.name + PICTURES)
         self.models: dict[str, ServedModel] = {m.name: m for m in (self.tensors, self.pictures)}
@@ -95,21 +97,29 @@ class Service:
             },
         }
 
-    async def beside(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do something in a thread beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._reading, work, *arguments)
-
     async def decode(self, work: Callable[..., T], *arguments: Any) -> T:
         """Decode something in a thread kept for that."""
-        return await asyncio.get_running_loop().run_in_executor(self._decoding, work, *arguments)
+        return await _in(self._decoding, work, *arguments)
+
+    async def finish(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Make results in a thread kept for that."""
+        return await _in(self._finishing, work, *arguments)
+
+    async def large_json(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Read or write much JSON in the thread kept for that."""
+        return await _in(self._json, work, *arguments)
 
     def close(self) -> None:
         """Finish what waits, then end all threads and free the network."""
         ended = self.batcher.close(self.options.timeout)
-        self._decoding.shutdown()
-        self._reading.shutdown()
+        for pool in (self._decoding, self._finishing, self._json):
+            pool.shutdown()
         if ended:
             self.predictor.close()
+
+
+async def _in(pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
 
 
 def _sizes(most: int) -> list[int]:
@@ -188,7 +198,7 @@ class PictureModel(ServedModel):
         inputs = np.concatenate([one for one, _ in decoded])
         outputs = await service.batcher.run(ticket, inputs)
         placements = [placement for _, placement in decoded]
-        return await service.beside(self._results, outputs, placements, threshold)
+        return await service.finish(self._results, outputs, placements, threshold)
 
     def _decode(self, place: int, file: bytes) -> tuple[NDArray[np.uint8], Placement]:
         try:

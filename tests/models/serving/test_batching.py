@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from typing import Any
 
@@ -173,3 +174,19 @@ def test_closing_finishes_what_waits() -> None:
         await closing
 
     run(engine, scene, batch=1)
+
+
+def test_clients_that_come_and_go_do_not_end_it() -> None:
+    """Each is gone again while the batch still waits for another."""
+    engine = Echo()
+
+    async def scene(batcher: Batcher) -> None:
+        with batcher.ticket():
+            for _ in range(3 * sys.getrecursionlimit()):
+                task = asyncio.ensure_future(ask(batcher, 1))
+                await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait((task,))
+        assert await ask(batcher, 2) == [2]
+
+    run(engine, scene, wait=0.0005)

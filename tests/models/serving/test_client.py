@@ -167,7 +167,7 @@ def test_https(start_service: Start, tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     running = start_service(tls=(str(certificate), str(key)))
     url = f"https://localhost:{running.url.rsplit(':', 1)[1]}/v2/models/model"
-    with pytest.raises(ValueError, match="no answer .*certificate verify failed"):
+    with pytest.raises(ValueError, match=r"no answer .*certificate verify failed"):
         ModelClient(url, timeout=5)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     assert ModelClient(url).ready()
