@@ -177,16 +177,23 @@ def test_closing_finishes_what_waits() -> None:
 
 
 def test_clients_that_come_and_go_do_not_end_it() -> None:
-    """Each is gone again while the batch still waits for another."""
+    """Each is gone again while the batch still waits for another, which gives up then."""
     engine = Echo()
 
     async def scene(batcher: Batcher) -> None:
-        with batcher.ticket():
-            for _ in range(3 * sys.getrecursionlimit()):
+        for _ in range(400):
+            with batcher.ticket():
                 task = asyncio.ensure_future(ask(batcher, 1))
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
                 task.cancel()
                 await asyncio.wait((task,))
-        assert await ask(batcher, 2) == [2]
+            await asyncio.sleep(0.001)
+        assert await asyncio.wait_for(ask(batcher, 2), 20) == [2]
 
-    run(engine, scene, wait=0.0005)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(300)  # a wait that calls itself each time would meet it
+    try:
+        run(engine, scene, wait=30.0)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert engine.batches == [[2]]
