@@ -28,6 +28,7 @@ _RUNTIMES = {"openvino": "openvino", "onnxruntime": "onnx", "torch": "safetensor
     type=click.Choice(list(_RUNTIMES)),
     help="What runs it. [default: the first of these that the model was exported for]",
 )
+@click.option("--precision", help="Which artifact of it, such as int8. [default: the first]")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ...")
 @click.option(
     "--threads", type=click.IntRange(1), help="CPU threads of the network. [default: the runtime's]"
@@ -81,6 +82,7 @@ def serve(
     port: int,
     name: str,
     runtime: str | None,
+    precision: str | None,
     device: str,
     threads: int | None,
     **limits: float,
@@ -121,7 +123,14 @@ def serve(
         library(needed, "serve", "sightline serve")
     from models.serving.server import serve as run
 
-    predictor = load_predictor(package, runtime, device, threads, batch_size=options.batch)
+    predictor = load_predictor(
+        package,
+        runtime,
+        device,
+        threads,
+        batch_size=options.batch,
+        precision=precision,  # type: ignore[arg-type]  # which there are is for the package to say
+    )
 
     def ready(address: str) -> None:
         click.echo(f"serving {model} with {runtime} at {address}/v2/models/{name}")

@@ -72,8 +72,10 @@ def triton() -> None:
 def make(model: Path, repository: Path, **settings: Any) -> None:
     r"""Add MODEL, the folder of a model package, to the Triton model repository REPOSITORY.
 
-    Its input is the network's: uint8 pictures of the input size. The runtime `remote` does the
-    rest: load_predictor(MODEL, "remote", url="http://HOST:PORT/v2/models/NAME").
+    With --backend python, Triton's own Python needs numpy and the runtime; NVIDIA's images have
+    none, `up --pytriton` installs it. The model's input is the network's: uint8 pictures of the
+    input size. The runtime `remote` does the rest:
+    load_predictor(MODEL, "remote", url="http://HOST:PORT/v2/models/NAME").
 
     \b
     sightline triton make /data/package /data/repository
