@@ -87,7 +87,7 @@ def serve(
     threads: int | None,
     **limits: float,
 ) -> None:
-    r"""Serve MODEL, the folder of a model package, over HTTP until Ctrl-C or SIGTERM.
+    """Serve MODEL, the folder of a model package, over HTTP until Ctrl-C or SIGTERM.
 
     It speaks the Open Inference Protocol v2 (as Triton and KServe do) in its HTTP form, with JSON
     and binary tensors. It doesn't speak gRPC. Requests of all clients go through the network
@@ -100,7 +100,7 @@ def serve(
     curl --data-binary @photo.jpg http://127.0.0.1:8000/predict
     curl http://127.0.0.1:8000/v2/models/model
     curl http://127.0.0.1:8000/metrics
-    """
+    """  # noqa: D301 - \b keeps the lines as they are
     from pydantic import ValidationError
 
     from models.package import ModelPackage

@@ -70,7 +70,7 @@ def triton() -> None:
 )
 @one_line_errors
 def make(model: Path, repository: Path, **settings: Any) -> None:
-    r"""Add MODEL, the folder of a model package, to the Triton model repository REPOSITORY.
+    """Add MODEL, the folder of a model package, to the Triton model repository REPOSITORY.
 
     With --backend python, Triton's own Python needs numpy and the runtime; NVIDIA's images have
     none, `up --pytriton` installs it. The model's input is the network's: uint8 pictures of the
@@ -80,7 +80,7 @@ def make(model: Path, repository: Path, **settings: Any) -> None:
     \b
     sightline triton make /data/package /data/repository
     sightline triton up /data/repository
-    """
+    """  # noqa: D301 - \b keeps the lines as they are
     from models.package import ModelPackage
     from models.serving.triton.repository import TritonModel, write_model
 
