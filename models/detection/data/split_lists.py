@@ -1,4 +1,4 @@
-"""Splits that files list: `splits.csv`, or names in `train.csv`, `val.csv`, `test.csv` (or .txt)."""
+"""Splits that files list: `splits.csv`, or names in `train.csv`, `val.csv`, `test.csv` or .txt."""
 
 from __future__ import annotations
 
