@@ -9,6 +9,7 @@ import click
 from agent.stack.commands import COMMANDS
 from pipelines.convert_command import convert
 from pipelines.models_command import models
+from pipelines.package_command import package
 from pipelines.pictures_command import pictures
 from pipelines.user_errors import one_line_errors
 
@@ -147,8 +148,9 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, models, convert, pictures, *COMMANDS):
+for _command in (run, watch, stop, resume, stage, models, convert, pictures, package, *COMMANDS):
     main.add_command(_command)
+main.add_command(package, "deploy")
 
 if __name__ == "__main__":
     main()
