@@ -66,9 +66,15 @@ def labels_of(names: Sequence[str]) -> dict[str, int]:
 def flat_figures(package: ModelPackage) -> dict[str, float]:
     """Write a package's figures as metadata, by `split/name`, and the format if it isn't torch's.
 
+    A second artifact of a format, such as one in INT8, has its precision in the name too.
+
     ClearML keeps metadata as a table, whose keys may hold no dots.
     """
-    formats = {artifact.file: artifact.format for artifact in package.card.artifacts}
+    formats: dict[str, str] = {}
+    for artifact in package.card.artifacts:
+        again = artifact.format in formats.values()
+        name = f"{artifact.format} {artifact.precision}" if again else artifact.format
+        formats[artifact.file] = name
     figures = {}
     for metric in package.card.metrics:
         form = formats.get(metric.artifact, "safetensors")

@@ -130,7 +130,7 @@ Predict = Callable[[Sequence[Image], float | None], list[Any]]
 
 
 class Measurement(Protocol):
-    """What predictions on labelled pictures are worth, on all pictures and on any choice of them."""
+    """What predictions on labelled pictures are worth, on all of them and on any choice."""
 
     values: dict[str, float]
     """The family's main figures over all pictures; greater is better."""
@@ -153,9 +153,7 @@ class Validation(Protocol):
     def measure(self, predict: Predict) -> dict[str, float]:
         """Compute the family's main figures over all of them; greater is better."""
 
-    def measure_each(
-        self, predict: Predict, indices: Sequence[int] | None = None
-    ) -> Measurement:
+    def measure_each(self, predict: Predict, indices: Sequence[int] | None = None) -> Measurement:
         """Measure so that figures can be had for any choice of the pictures.
 
         Args:
@@ -253,6 +251,9 @@ class Family(Protocol):
         Raises:
             ValueError: no such split, or other classes than the model's.
         """
+
+    def attends(self, card: ModelCard) -> bool:
+        """Say whether the network is built on attention, which is quantised in a way of its own."""
 
     def differences(
         self, reference: Sequence[Any], candidate: Sequence[Any], floor: float

@@ -145,6 +145,10 @@ class Detection:
 
         return DetectionValidation(card, dataset, split, most)
 
+    def attends(self, card: ModelCard) -> bool:
+        """Say whether it is a query network: their decoders are transformers."""
+        return "queries" in NetworkOptions.model_validate(card.network).entry.options
+
     def differences(
         self, reference: Sequence[Detections], candidate: Sequence[Detections], floor: float
     ) -> dict[str, NDArray[np.float64]]:

@@ -14,6 +14,7 @@ from models.package.card import (
     Output,
     PackageFile,
     Parity,
+    Quantization,
     Threshold,
 )
 from models.package.folder import ModelPackage, NewArtifact
@@ -36,6 +37,7 @@ __all__ = [
     "PackageFile",
     "Parity",
     "Preprocessing",
+    "Quantization",
     "Threshold",
     "library_versions",
     "unzip_package",

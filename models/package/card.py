@@ -134,6 +134,24 @@ class Parity(_Part):
     """By quantity."""
 
 
+class Quantization(_Part):
+    """How an artifact's layers came to compute in 8-bit integers."""
+
+    method: Literal["post-training", "accuracy-control", "training"]
+    """`accuracy-control`: post-training, and layers put back to float until the loss was small
+    enough; `training`: trained on with rounding in place."""
+    preset: str = ""
+    """What the activations' ranges may be: `mixed` or `performance` (symmetric)."""
+    split: Name
+    """Split whose pictures gave the ranges of values."""
+    pictures: PositiveInt
+    """How many of them."""
+    layers: NonNegativeInt
+    """Layers with weights that compute in 8-bit integers."""
+    float_layers: tuple[str, ...] = ()
+    """Names of those that don't."""
+
+
 class Artifact(_Part):
     """One form of the model."""
 
@@ -144,6 +162,8 @@ class Artifact(_Part):
     parity: Parity | None = None
     tool: str = ""
     """What wrote it, with its version."""
+    quantization: Quantization | None = None
+    """For 8-bit integers."""
 
     @property
     def file(self) -> str:

@@ -24,6 +24,7 @@ from models.package.card import (
     PackageFile,
     Parity,
     Precision,
+    Quantization,
     Threshold,
 )
 from models.package.libraries import library_versions
@@ -42,6 +43,7 @@ class NewArtifact:
     precision: Precision = "float32"
     parity: Parity | None = None
     tool: str = ""
+    quantization: Quantization | None = None
 
 
 @dataclass(frozen=True)
@@ -237,6 +239,7 @@ def _artifact(new: NewArtifact) -> Artifact:
         files=files,
         parity=new.parity,
         tool=new.tool,
+        quantization=new.quantization,
     )
 
 
