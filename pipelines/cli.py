@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from agent.stack.commands import COMMANDS
+from pipelines.benchmark_command import benchmark
 from pipelines.convert_command import convert
 from pipelines.models_command import models
 from pipelines.pictures_command import pictures
@@ -147,7 +148,7 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, models, convert, pictures, *COMMANDS):
+for _command in (run, watch, stop, resume, stage, models, benchmark, convert, pictures, *COMMANDS):
     main.add_command(_command)
 
 if __name__ == "__main__":
