@@ -43,7 +43,7 @@ def benchmark(
     write: bool,
     **given: Any,
 ) -> None:
-    r"""Measure every form of a model: accuracy, latency, throughput, memory, size, start time.
+    """Measure every form of a model: accuracy, latency, throughput, memory, size, start time.
 
     MODEL is a model package, a folder or a zip; DATASET a prepared dataset with its classes. Each
     file of the package runs under each runtime that opens it, in processes of its own, in several
@@ -66,7 +66,7 @@ def benchmark(
     round and the machine is the same. --output gets benchmark.json, two CSV files and two plots.
     Latency is never written into the package: it belongs to this machine. If a limit (--minimum,
     --latency, --size) is given and no form stands all of them, the exit code is 1.
-    """
+    """  # noqa: D301
     from pydantic import ValidationError
 
     from models.benchmark.options import BenchmarkOptions, GateOptions

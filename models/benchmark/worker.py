@@ -28,6 +28,7 @@ from models.runtimes import Predictor, load_predictor
 
 Tell = Callable[..., None]
 _METRIC_BATCH = 8
+_LONGEST = 400
 
 
 @dataclass(frozen=True)
@@ -162,11 +163,10 @@ class _Turn:
 
 def one_line(error: BaseException) -> str:
     """Say what went wrong in one line; of a user's mistake the message alone."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = (lines[0] if isinstance(error, ValueError) else lines[-1]) if lines else ""
+    text = " ".join(str(error).split())[:_LONGEST]
     if isinstance(error, ValueError) and text:
-        return text[:500]
-    return f"{type(error).__name__}: {text[:400]}" if text else type(error).__name__
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def main() -> None:
