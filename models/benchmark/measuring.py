@@ -232,6 +232,7 @@ def _measure(
         seconds=options.seconds / options.rounds,
         batches=tuple(sorted(set(options.batches) - failing)),
         metric_pictures=options.metric_pictures if first else 0,
+        resamples=options.resamples,
         dataset=str(dataset),
         split=options.split,
     )
@@ -280,6 +281,7 @@ def _row(one: _Measured, main_metric: str) -> Row:
         device=next((heard.device for heard in told if heard.device), ""),
         bytes=candidate.artifact.bytes,
         metrics=dict(sorted(metrics.items(), key=lambda item: item[0] != main_metric)),
+        resampled=next((tuple(heard.resampled) for heard in told if heard.metrics), ()),
         end_to_end=Latency.of([heard.end_to_end for heard in told]),
         network=Latency.of([heard.network for heard in told]),
         cores=float(np.median(cores)) if cores else None,

@@ -39,7 +39,10 @@ class BenchmarkOptions(Options):
     """A form that gives no sign of life for so many seconds is ended, and its row says so."""
     metric_tolerance: float = Field(0.005, ge=0.0, le=1.0)
     """Loss of the main metric against the baseline, in points from 0 to 1, from which on it is
-    marked as a regression."""
+    marked as a regression, if it isn't noise (see `resamples`)."""
+    resamples: int = Field(300, ge=0)
+    """Draws of the pictures in a paired bootstrap: a loss against the baseline is marked only if
+    the middle 95 % of its values on them are above 0. 0 looks at the tolerance alone."""
     latency_tolerance: float = Field(0.1, ge=0.0)
     """Rise of the median latency against the baseline, as a share, from which on it is marked; only
     if every round was slower than the baseline's slowest, on the same hardware."""

@@ -42,6 +42,7 @@ class Heard:
     batches: dict[int, dict[str, Any]] = field(default_factory=dict)
     """The events about batches, by size."""
     metrics: dict[str, float] = field(default_factory=dict)
+    resampled: list[float | None] = field(default_factory=list)
     problem: str = ""
     """Why it didn't come to its end."""
     done: bool = False
@@ -145,7 +146,7 @@ def _take(heard: Heard, kind: str, event: dict[str, Any]) -> None:
     elif kind == "batch":
         heard.batches[event["size"]] = event
     elif kind == "metrics":
-        heard.metrics = event["values"]
+        heard.metrics, heard.resampled = event["values"], event["resampled"]
     elif kind == "failed":
         heard.problem, heard.refused = event["problem"], event["refused"]
 

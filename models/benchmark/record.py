@@ -95,6 +95,9 @@ class Row(_Part):
     """Of all its files."""
     metrics: dict[str, float] = Field(default_factory=dict)
     """Measured on this very file; the main one in front."""
+    resampled: tuple[float | None, ...] = ()
+    """The main metric on draws of the pictures with replacement, the same draws for every form and
+    record with so many pictures; null where there is nothing to measure."""
     end_to_end: Latency | None = None
     """From one picture in memory to its results."""
     network: Latency | None = None

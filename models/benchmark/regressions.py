@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from models.benchmark.options import BenchmarkOptions
 from models.benchmark.record import BenchmarkRecord, Row
+from models.bootstrap import interval
+
+_CONFIDENCE = 0.95
 
 
 def mark_regressions(
@@ -81,10 +86,21 @@ def _lost_accuracy(row: Row, other: Row, metric: str, options: BenchmarkOptions)
     now, before = row.metrics[metric], other.metrics[metric]
     if before - now <= options.metric_tolerance:
         return []
-    return [
-        f"{metric} {now:.4f}, the baseline {before:.4f}: {before - now:.4f} less "
-        f"(tolerance {options.metric_tolerance:g})"
-    ]
+    line = f"{metric} {now:.4f}, the baseline {before:.4f}: {before - now:.4f} less"
+    ends = _interval(row, other) if options.resamples else None
+    if ends is None:
+        return [f"{line} (tolerance {options.metric_tolerance:g})"]
+    low, high = ends
+    return [f"{line} (95 %: {low:.4f} to {high:.4f})"] if low > 0 else []
+
+
+def _interval(row: Row, other: Row) -> tuple[float, float] | None:
+    """Give the interval of the loss, if both were measured on the same resamples."""
+    if len(row.resampled) != len(other.resampled):
+        return None
+    pairs = zip(other.resampled, row.resampled, strict=True)
+    drops = [before - now for before, now in pairs if before is not None and now is not None]
+    return interval(np.array(drops), _CONFIDENCE) if drops else None
 
 
 def _slower(row: Row, other: Row, options: BenchmarkOptions) -> list[str]:

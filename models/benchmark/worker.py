@@ -21,6 +21,7 @@ import numpy as np
 from models.benchmark.blocks import timed_calls
 from models.benchmark.candidates import Arithmetic, alone
 from models.benchmark.memory import memory_mb, peak_mb, reset_peak
+from models.bootstrap import resampled_figures
 from models.families import family
 from models.package import ModelPackage
 from models.reporting import Image
@@ -49,6 +50,8 @@ class Job:
     batches: tuple[int, ...]
     metric_pictures: int
     """0 measures no accuracy."""
+    resamples: int
+    """On which the main metric is measured too."""
     dataset: str
     split: str
 
@@ -91,7 +94,7 @@ def work(job: Job, tell: Tell) -> None:
         if job.metric_pictures:
             fitting = [size for size in working if size <= _METRIC_BATCH]
             predictor.batch_size = max(fitting, default=1)
-            tell("metrics", values=_metrics(predictor, job, tell))
+            _measure(predictor, job, tell)
 
 
 def _time_single(
@@ -129,7 +132,7 @@ def _time_batch(
     return True
 
 
-def _metrics(predictor: Predictor, job: Job, tell: Tell) -> dict[str, float]:
+def _measure(predictor: Predictor, job: Job, tell: Tell) -> None:
     card = predictor.package.card
     validation = family(card.family).validation(
         card, Path(job.dataset), job.split, job.metric_pictures
@@ -146,7 +149,11 @@ def _metrics(predictor: Predictor, job: Job, tell: Tell) -> dict[str, float]:
             tell("measuring", done=done, total=len(validation))
         return results
 
-    return validation.measure(predict)
+    measurement = validation.measure_each(predict)
+    count = job.resamples if np.isfinite(measurement.figure()) else 0
+    figures = resampled_figures(measurement, len(validation), count)
+    resampled = [float(value) if np.isfinite(value) else None for value in figures.round(6)]
+    tell("metrics", values=measurement.values, resampled=resampled)
 
 
 class _Turn:

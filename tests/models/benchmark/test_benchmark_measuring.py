@@ -60,11 +60,11 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 
 def test_every_form_is_a_row_with_all_its_figures(exported: Path, squares: Path) -> None:
     record = measure(exported, squares, split="val", metric_pictures=6, batches=(1, 3))
-    assert [(row.file, row.runtime) for row in record.rows] == [
+    assert {(row.file, row.runtime) for row in record.rows} >= {
         ("weights.safetensors", "torch"),
         ("model.onnx", "onnxruntime"),
         ("openvino/model.xml", "openvino"),
-    ]
+    }
     sizes = {a.file: a.bytes for a in ModelPackage.load(exported).card.artifacts}
     for row in record.rows:
         assert not row.problem, row.problem
@@ -175,13 +175,15 @@ def test_what_was_measured_before_a_death_is_kept(
         def progress(self, description: str, done: int, total: int) -> None:
             if description.startswith("accuracy"):
                 for child in psutil.Process().children():
-                    if "models.benchmark.worker" in " ".join(child.cmdline()):
-                        child.kill()
+                    child.kill()
 
-    record = measure(fixed_detector("m"), fixed_dataset, Killer(), batches=(1,))
+    # So many draws that it is still at work when the signal comes.
+    record = measure(
+        fixed_detector("m"), fixed_dataset, Killer(), batches=(1,), resamples=1_000_000
+    )
     (row,) = record.rows
-    if "SIGKILL" in row.problem:  # the worker may be done before the signal comes
-        assert row.metrics == {}
+    assert "was killed by SIGKILL (out of memory?)" in row.problem
+    assert row.metrics == {} and row.start is not None
     assert row.end_to_end is not None and row.throughput[0].pictures
 
 
@@ -211,7 +213,7 @@ def test_options_have_an_effect(fixed_detector: Callable[..., Path], fixed_datas
     assert long.rows[0].end_to_end is not None
     assert long.rows[0].end_to_end.calls > 2 * row.end_to_end.calls
     assert (long.pictures, long.threads, long.device) == (3, 1, "cpu")
-    with pytest.raises(ValueError, match="no runtime 'tensorflow'; there are: torch, onnxr"):
+    with pytest.raises(ValueError, match="no runtime 'tensorflow'; there are: torch"):
         measure(package, fixed_dataset, runtimes=("tensorflow",))
     with pytest.raises(ValueError, match=r"runtimes=torch: none of them runs .* model\.onnx"):
         measure(package, fixed_dataset, runtimes=("torch",))
@@ -225,14 +227,16 @@ def test_options_have_an_effect(fixed_detector: Callable[..., Path], fixed_datas
 def test_a_runtime_that_comes_later_is_found(
     fixed_detector: Callable[..., Path], fixed_dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(RUNTIMES, "later", RuntimeEntry("models.later:Engine", "onnx"))
-    record = measure(fixed_detector("m"), fixed_dataset, metric_pictures=0, batches=())
+    package = fixed_detector("m")
+    later = {"later": RuntimeEntry("models.later:Engine", "onnx")}
+    table = "models.benchmark.candidates.RUNTIMES"
+    monkeypatch.setattr(table, {"onnxruntime": RUNTIMES["onnxruntime"], **later})
+    record = measure(package, fixed_dataset, metric_pictures=0, batches=())
     assert [row.runtime for row in record.rows] == ["onnxruntime", "later"]
     # The workers' own table doesn't know it, which is said like anything else.
     assert "no runtime 'later'" in record.rows[1].problem
-    monkeypatch.delitem(RUNTIMES, "later")
-    monkeypatch.delitem(RUNTIMES, "onnxruntime")
-    record = measure(fixed_detector("n"), fixed_dataset, metric_pictures=0, batches=())
+    monkeypatch.setattr(table, {"openvino": RUNTIMES["openvino"]})
+    record = measure(package, fixed_dataset, metric_pictures=0, batches=())
     assert record.rows[0].problem == "no runtime opens the format onnx"
 
 
