@@ -17,6 +17,7 @@ STAGES = {
     "audit": "components.audit",
     "export": "components.export",
     "quantize": "components.quantize",
+    "benchmark": "components.benchmark",
     "publish": "components.publish",
 }
 """Name to module, in the order in which a pipeline runs them; `audit` is for people, and in no

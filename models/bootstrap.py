@@ -76,7 +76,7 @@ class PairedBootstrap:
         if not np.isfinite(self._value):
             raise ValueError("there is nothing to measure on these pictures: none is labelled")
         self._pictures, self._resamples, self._seed = pictures, resamples, seed
-        self._reference = self._figures(reference)
+        self._reference = resampled_figures(reference, pictures, resamples, seed)
 
     def loss(self, candidate: Measurement, confidence: float = 0.95) -> Loss:
         """Say what a candidate lost on the same pictures, as an interval.
@@ -85,28 +85,38 @@ class PairedBootstrap:
             candidate: measured on the reference's pictures, in their order.
             confidence: share of resamples inside, between 0 and 1.
         """
-        drops = self._reference - self._figures(candidate)
-        drops = drops[np.isfinite(drops)]  # no resample of nothing but pictures without objects
-        low, high = np.quantile(drops, [(1 - confidence) / 2, (1 + confidence) / 2])
+        figures = resampled_figures(candidate, self._pictures, self._resamples, self._seed)
+        low, high = interval(self._reference - figures, confidence)
         return Loss(
             reference=self._value,
             candidate=candidate.figure(),
-            low=float(low),
-            high=float(high),
+            low=low,
+            high=high,
             confidence=confidence,
             pictures=self._pictures,
             resamples=self._resamples,
         )
 
-    def _figures(self, measurement: Measurement) -> NDArray[np.float64]:
-        draw = np.random.default_rng(self._seed)
-        even = np.full(self._pictures, 1.0 / self._pictures)
-        return np.array(
-            [
-                measurement.figure(draw.multinomial(self._pictures, even))
-                for _ in range(self._resamples)
-            ]
-        )
+
+def resampled_figures(
+    measurement: Measurement, pictures: int, resamples: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """Give the main metric on each resample: the same draws for all that have so many pictures.
+
+    A resample with nothing to measure gives nan.
+    """
+    draw = np.random.default_rng(seed)
+    even = np.full(pictures, 1.0 / pictures)
+    return np.array(
+        [measurement.figure(draw.multinomial(pictures, even)) for _ in range(resamples)]
+    )
+
+
+def interval(drops: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    """Give the ends of the middle share of the differences, those that are nan left out."""
+    known = drops[np.isfinite(drops)]  # no resample of nothing but pictures without objects
+    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
 
 
 def figure_of_each(measurement: Measurement, pictures: int) -> NDArray[np.float64]:

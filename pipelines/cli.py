@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from agent.stack.commands import COMMANDS
+from pipelines.benchmark_command import benchmark
 from pipelines.convert_command import convert
 from pipelines.models_command import models
 from pipelines.package_command import package
@@ -148,7 +149,19 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, models, convert, pictures, package, *COMMANDS):
+for _command in (
+    run,
+    watch,
+    stop,
+    resume,
+    stage,
+    models,
+    benchmark,
+    package,
+    convert,
+    pictures,
+    *COMMANDS,
+):
     main.add_command(_command)
 main.add_command(package, "deploy")
 
