@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from models.package.card import (
     SCHEMA,
     Artifact,
+    Device,
     Format,
     Lineage,
     Metric,
@@ -42,6 +43,13 @@ class NewArtifact:
     precision: Precision = "float32"
     parity: Parity | None = None
     tool: str = ""
+    batch: int | None = None
+    device: Device | None = None
+
+    @property
+    def file(self) -> str:
+        """The file to open, by its name in the package."""
+        return next(iter(self.files))
 
 
 @dataclass(frozen=True)
@@ -237,6 +245,8 @@ def _artifact(new: NewArtifact) -> Artifact:
         files=files,
         parity=new.parity,
         tool=new.tool,
+        batch=new.batch,
+        device=new.device,
     )
 
 
