@@ -22,7 +22,7 @@ from models.reporting import Image, Reporter
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from models.package import ModelCard
+    from models.package import ModelCard, Output
     from models.preprocessing import Placement
 
 _FAMILIES = {
@@ -124,6 +124,37 @@ Postprocessor = Callable[
 ]
 """Turns output tensors (in the order of `model.json`, batch first) and the placements of their
 pictures into one result for each picture, cut at a threshold; None takes the package's own."""
+
+
+class NodeList(Protocol):
+    """Takes the operators (ONNX) of a postprocessor; tensors go by their names."""
+
+    FLOAT: int
+    BOOL: int
+
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Add an operator with one output and name that."""
+
+    def add_many(
+        self, kind: str, inputs: Sequence[str], outputs: int, **attributes: Any
+    ) -> list[str]:
+        """Add an operator and name its outputs."""
+
+    def constant(self, value: NDArray[Any] | np.generic) -> str:
+        """Add a constant and name it."""
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A family's postprocessor as part of an ONNX graph."""
+
+    outputs: Sequence[Output]
+    """Of the whole graph."""
+    write: Callable[[Sequence[str], NodeList], Sequence[str]]
+    """From the names of the network's outputs to those of `outputs`."""
+    place: Postprocessor
+    """What is left to do with `outputs`: into the picture's pixels, and the threshold."""
+
 
 Predict = Callable[[Sequence[Image], float | None], list[Any]]
 """Pictures and a threshold in, one result for each picture out; a `Predictor` is one."""
@@ -240,6 +271,13 @@ class Family(Protocol):
 
     def postprocessor(self, card: ModelCard) -> Postprocessor:
         """Make what turns output tensors into results, as the package describes it. No torch.
+
+        Raises:
+            ValueError: the description isn't understood.
+        """
+
+    def fused(self, card: ModelCard) -> Fused:
+        """Describe the form whose postprocessor is inside the ONNX graph. No torch.
 
         Raises:
             ValueError: the description isn't understood.

@@ -22,6 +22,7 @@ from models.families import (
     Audit,
     Checkpoints,
     Evaluation,
+    Fused,
     Postprocessor,
     Preparation,
     TrainingOutcome,
@@ -138,6 +139,12 @@ class Detection:
         from models.detection.postprocessing import postprocessor
 
         return postprocessor(card)
+
+    def fused(self, card: ModelCard) -> Fused:
+        """Describe the fused form; see `models.detection.postprocessing.fused`."""
+        from models.detection.postprocessing.fused import fused
+
+        return fused(card)
 
     def validation(self, card: ModelCard, dataset: Path, split: str, most: int) -> Validation:
         """Open labelled pictures; see `models.detection.validation`."""

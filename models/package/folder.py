@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from models.package.card import (
     SCHEMA,
     Artifact,
+    Device,
     Format,
     Lineage,
     Metric,
@@ -44,6 +45,13 @@ class NewArtifact:
     parity: Parity | None = None
     tool: str = ""
     quantization: Quantization | None = None
+    batch: int | None = None
+    device: Device | None = None
+
+    @property
+    def file(self) -> str:
+        """The file to open, by its name in the package."""
+        return next(iter(self.files))
 
 
 @dataclass(frozen=True)
@@ -240,6 +248,8 @@ def _artifact(new: NewArtifact) -> Artifact:
         parity=new.parity,
         tool=new.tool,
         quantization=new.quantization,
+        batch=new.batch,
+        device=new.device,
     )
 
 

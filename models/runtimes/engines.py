@@ -66,12 +66,18 @@ class RuntimeEntry:
     engine: str
     """Module and callable `(package, options) -> Engine`."""
     format: Format
+    fused: bool = False
+    """Whether the postprocessor is inside what it runs."""
 
 
 RUNTIMES: dict[str, RuntimeEntry] = {
     "torch": RuntimeEntry("models.runtimes.torch_engine:TorchEngine", "safetensors"),
     "onnxruntime": RuntimeEntry("models.runtimes.onnxruntime_engine:OnnxRuntimeEngine", "onnx"),
+    "onnxruntime-fused": RuntimeEntry(
+        "models.runtimes.onnxruntime_engine:FusedEngine", "onnx-fused", fused=True
+    ),
     "openvino": RuntimeEntry("models.runtimes.openvino_engine:OpenVinoEngine", "openvino"),
+    "tensorrt": RuntimeEntry("models.runtimes.tensorrt_engine:TensorRtEngine", "tensorrt"),
 }
 
 
@@ -85,11 +91,16 @@ def load_engine(package: ModelPackage, runtime: str, options: EngineOptions) -> 
     entry = RUNTIMES.get(runtime)
     if entry is None:
         raise ValueError(f"no runtime '{runtime}'; there are: {', '.join(RUNTIMES)}")
-    package.artifact(entry.format, options.precision)
+    artifact = package.artifact(entry.format, options.precision)
     module, name = entry.engine.split(":")
     make: Callable[[ModelPackage, EngineOptions], Engine]
     make = getattr(importlib.import_module(module), name)
-    return make(package, options)
+    engine = make(package, options)
+    if artifact.batch is None:
+        return engine
+    from models.runtimes.fixed_batch import FixedBatch
+
+    return FixedBatch(engine, artifact.batch)
 
 
 def library(name: str, extra: str, reason: str) -> ModuleType | Any:
