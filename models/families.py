@@ -283,6 +283,14 @@ class Family(Protocol):
             ValueError: the description isn't understood.
         """
 
+    def result_tensors(self, card: ModelCard, results: Sequence[Any]) -> dict[str, NDArray[Any]]:
+        """Lay the results of some pictures out as tensors, for a service.
+
+        Returns:
+            By name: `count` (B,) int32, how many results each picture has, then tensors with the
+            results of all pictures one behind the other; texts as objects.
+        """
+
     def validation(self, card: ModelCard, dataset: Path, split: str, most: int) -> Validation:
         """Open a split of a dataset folder, at most `most` pictures spread over it.
 

@@ -12,6 +12,8 @@ from pipelines.convert_command import convert
 from pipelines.models_command import models
 from pipelines.package_command import package
 from pipelines.pictures_command import pictures
+from pipelines.serve_command import serve
+from pipelines.triton_command import triton
 from pipelines.user_errors import one_line_errors
 
 _MODES = ("auto", "local", "remote")
@@ -160,6 +162,8 @@ for _command in (
     package,
     convert,
     pictures,
+    serve,
+    triton,
     *COMMANDS,
 ):
     main.add_command(_command)

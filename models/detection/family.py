@@ -146,6 +146,14 @@ class Detection:
 
         return fused(card)
 
+    def result_tensors(
+        self, card: ModelCard, results: Sequence[Detections]
+    ) -> dict[str, NDArray[Any]]:
+        """Lay detections out as tensors; see `models.detection.result_tensors`."""
+        from models.detection.result_tensors import result_tensors
+
+        return result_tensors(card.class_names, results)
+
     def validation(self, card: ModelCard, dataset: Path, split: str, most: int) -> Validation:
         """Open labelled pictures; see `models.detection.validation`."""
         from models.detection.validation import DetectionValidation

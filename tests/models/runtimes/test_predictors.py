@@ -167,7 +167,9 @@ def test_a_missing_library_gives_one_line(
 def test_a_broken_file_gives_one_line(exported: Path, tmp_path: Path, runtime: str) -> None:
     """Well packed, but no network: the hash fits."""
     package = ModelPackage.load(exported)
-    artifact = package.artifact(RUNTIMES[runtime].format)
+    form = RUNTIMES[runtime].format
+    assert form
+    artifact = package.artifact(form)
     (tmp_path / "junk").write_bytes(b"junk" * 99)
     files = {file.file: tmp_path / "junk" for file in artifact.files}
     broken = package.with_artifacts([NewArtifact(artifact.format, files)]).save(tmp_path / "p")
