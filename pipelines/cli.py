@@ -8,6 +8,7 @@ import click
 
 from agent.stack.commands import COMMANDS
 from pipelines.convert_command import convert
+from pipelines.demo_command import demo
 from pipelines.models_command import models
 from pipelines.package_command import package
 from pipelines.pictures_command import pictures
@@ -148,7 +149,19 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, models, convert, pictures, package, *COMMANDS):
+for _command in (
+    run,
+    watch,
+    stop,
+    resume,
+    stage,
+    models,
+    convert,
+    pictures,
+    package,
+    demo,
+    *COMMANDS,
+):
     main.add_command(_command)
 main.add_command(package, "deploy")
 
