@@ -9,6 +9,7 @@ import click
 from agent.stack.commands import COMMANDS
 from pipelines.benchmark_command import benchmark
 from pipelines.convert_command import convert
+from pipelines.demo_command import demo
 from pipelines.models_command import models
 from pipelines.package_command import package
 from pipelines.pictures_command import pictures
@@ -164,6 +165,7 @@ for _command in (
     pictures,
     serve,
     triton,
+    demo,
     *COMMANDS,
 ):
     main.add_command(_command)
