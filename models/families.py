@@ -170,6 +170,49 @@ class Measurement(Protocol):
         """Compute the family's main metric with each picture counted so often; nan for none."""
 
 
+@dataclass(frozen=True)
+class Region:
+    """A part of a picture that a result is about."""
+
+    label: str
+    box: tuple[float, float, float, float]
+    """xyxy, pixels of the picture, inside it."""
+    score: float
+
+
+class Presenter(Protocol):
+    """Shows and writes one model's results. May be used from several threads at once."""
+
+    classes: Sequence[str]
+    """Class names by index."""
+    categories: Sequence[dict[str, Any]]
+    """Of COCO."""
+    columns: Sequence[str]
+    """Keys of `rows`."""
+
+    def draw(self, image: Image, result: Any) -> Image:
+        """Draw a result on a copy of its picture."""
+
+    def regions(self, result: Any) -> Sequence[Region]:
+        """Name the parts of the picture that it is about."""
+
+    def rows(self, result: Any) -> Sequence[dict[str, Any]]:
+        """Make a JSON-able row of each thing found, the same keys in each."""
+
+    def yolo(self, result: Any, height: int, width: int, scores: bool) -> Sequence[str]:
+        """Make the lines of a YOLO label file for a picture of this size, pixels.
+
+        Args:
+            result: of the picture.
+            height: of the picture.
+            width: of the picture.
+            scores: add the confidence to each line.
+        """
+
+    def coco(self, result: Any) -> Sequence[dict[str, Any]]:
+        """Make COCO annotations with scores, without `id` and `image_id`."""
+
+
 class Validation(Protocol):
     """Labelled pictures on which the forms of one model are compared."""
 
@@ -290,6 +333,15 @@ class Family(Protocol):
             By name: `count` (B,) int32, how many results each picture has, then tensors with the
             results of all pictures one behind the other; texts as objects.
         """
+
+    def input_step(self, card: ModelCard) -> int | None:
+        """Say in which steps of pixels the input may be cut smaller by padding alone.
+
+        None where the network takes one size only, or finds other things on another. No torch.
+        """
+
+    def presenter(self, card: ModelCard) -> Presenter:
+        """Make what shows and writes this model's results. No torch."""
 
     def validation(self, card: ModelCard, dataset: Path, split: str, most: int) -> Validation:
         """Open a split of a dataset folder, at most `most` pictures spread over it.

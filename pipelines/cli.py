@@ -15,6 +15,7 @@ from pipelines.package_command import package
 from pipelines.pictures_command import pictures
 from pipelines.serve_command import serve
 from pipelines.triton_command import triton
+from pipelines.predict_command import predict
 from pipelines.user_errors import one_line_errors
 
 _MODES = ("auto", "local", "remote")
@@ -160,12 +161,13 @@ for _command in (
     stage,
     models,
     benchmark,
-    package,
-    convert,
-    pictures,
+    predict,
     serve,
     triton,
     demo,
+    package,
+    convert,
+    pictures,
     *COMMANDS,
 ):
     main.add_command(_command)

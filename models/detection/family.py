@@ -25,6 +25,7 @@ from models.families import (
     Fused,
     Postprocessor,
     Preparation,
+    Presenter,
     TrainingOutcome,
     Tuning,
     Validation,
@@ -153,6 +154,23 @@ class Detection:
         from models.detection.result_tensors import result_tensors
 
         return result_tensors(card.class_names, results)
+
+    def input_step(self, card: ModelCard) -> int | None:
+        """Allow it for YOLOX on backbones of convolutions alone, in its coarsest stride.
+
+        Queries look at the whole input, SSD's anchors are shares of it, and ATSS and
+        squeeze-and-excite blocks take means over it.
+        """
+        options = NetworkOptions.model_validate(card.network)
+        plain = options.timm_backbone.startswith(("resnet", "test_resnet"))
+        timm = options.name == "yolox" and plain
+        return 32 if timm or options.name.startswith("yolox-") else None
+
+    def presenter(self, card: ModelCard) -> Presenter:
+        """Make what draws and writes boxes; see `models.detection.presenting`."""
+        from models.detection.presenting import DetectionPresenter
+
+        return DetectionPresenter(card)
 
     def validation(self, card: ModelCard, dataset: Path, split: str, most: int) -> Validation:
         """Open labelled pictures; see `models.detection.validation`."""
