@@ -13,9 +13,9 @@ from pipelines.demo_command import demo
 from pipelines.models_command import models
 from pipelines.package_command import package
 from pipelines.pictures_command import pictures
+from pipelines.predict_command import predict
 from pipelines.serve_command import serve
 from pipelines.triton_command import triton
-from pipelines.predict_command import predict
 from pipelines.user_errors import one_line_errors
 
 _MODES = ("auto", "local", "remote")

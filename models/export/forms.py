@@ -13,7 +13,9 @@ from models.reporting import Reporter
 from models.runtimes import RUNTIMES
 from models.runtimes.engines import library
 
-RUNTIME_OF: dict[Format, str] = {entry.format: name for name, entry in RUNTIMES.items()}
+RUNTIME_OF: dict[Format, str] = {
+    entry.format: name for name, entry in RUNTIMES.items() if entry.format is not None
+}
 """What runs a format."""
 
 
