@@ -16,6 +16,7 @@ STAGES = {
     "evaluate": "components.evaluate",
     "audit": "components.audit",
     "export": "components.export",
+    "benchmark": "components.benchmark",
     "publish": "components.publish",
 }
 """Name to module, in the order in which a pipeline runs them; `audit` is for people, and in no

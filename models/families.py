@@ -129,6 +129,16 @@ Predict = Callable[[Sequence[Image], float | None], list[Any]]
 """Pictures and a threshold in, one result for each picture out; a `Predictor` is one."""
 
 
+class Measurement(Protocol):
+    """What predictions on labelled pictures are worth, on all pictures and on any choice of them."""
+
+    values: dict[str, float]
+    """The family's main figures over all pictures; greater is better."""
+
+    def figure(self, counts: NDArray[np.int64] | None = None) -> float:
+        """Compute the family's main metric with each picture counted so often; nan for none."""
+
+
 class Validation(Protocol):
     """Labelled pictures on which the forms of one model are compared."""
 
@@ -142,6 +152,14 @@ class Validation(Protocol):
 
     def measure(self, predict: Predict) -> dict[str, float]:
         """Compute the family's main figures over all of them; greater is better."""
+
+    def measure_each(self, predict: Predict, indices: Sequence[int] | None = None) -> Measurement:
+        """Measure so that figures can be had for any choice of the pictures.
+
+        Args:
+            predict: the model.
+            indices: pictures to predict; all unless given.
+        """
 
 
 class Family(Protocol):

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from agent.stack.commands import COMMANDS
+from pipelines.benchmark_command import benchmark
 from pipelines.convert_command import convert
 from pipelines.demo_command import demo
 from pipelines.models_command import models
@@ -149,19 +150,9 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (
-    run,
-    watch,
-    stop,
-    resume,
-    stage,
-    models,
-    convert,
-    pictures,
-    package,
-    demo,
-    *COMMANDS,
-):
+for _command in (run, watch, stop, resume, stage, models, benchmark, convert, pictures, *COMMANDS):
+    main.add_command(_command)
+for _command in (package, demo):
     main.add_command(_command)
 main.add_command(package, "deploy")
 
