@@ -11,7 +11,7 @@ from pipelines.benchmark_command import benchmark
 from pipelines.convert_command import convert
 from pipelines.demo_command import demo
 from pipelines.models_command import models
-from pipelines.package_command import package
+from pipelines.package_command import deploy, package
 from pipelines.pictures_command import pictures
 from pipelines.user_errors import one_line_errors
 
@@ -152,9 +152,8 @@ def _watch(task: str) -> None:
 
 for _command in (run, watch, stop, resume, stage, models, benchmark, convert, pictures, *COMMANDS):
     main.add_command(_command)
-for _command in (package, demo):
+for _command in (package, deploy, demo):
     main.add_command(_command)
-main.add_command(package, "deploy")
 
 if __name__ == "__main__":
     main()
