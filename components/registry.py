@@ -16,6 +16,7 @@ STAGES = {
     "evaluate": "components.evaluate",
     "audit": "components.audit",
     "export": "components.export",
+    "quantize": "components.quantize",
     "benchmark": "components.benchmark",
     "publish": "components.publish",
 }

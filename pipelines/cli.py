@@ -9,8 +9,13 @@ import click
 from agent.stack.commands import COMMANDS
 from pipelines.benchmark_command import benchmark
 from pipelines.convert_command import convert
+from pipelines.demo_command import demo
 from pipelines.models_command import models
+from pipelines.package_command import package
 from pipelines.pictures_command import pictures
+from pipelines.predict_command import predict
+from pipelines.serve_command import serve
+from pipelines.triton_command import triton
 from pipelines.user_errors import one_line_errors
 
 _MODES = ("auto", "local", "remote")
@@ -148,8 +153,25 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, models, benchmark, convert, pictures, *COMMANDS):
+for _command in (
+    run,
+    watch,
+    stop,
+    resume,
+    stage,
+    models,
+    benchmark,
+    predict,
+    serve,
+    triton,
+    demo,
+    package,
+    convert,
+    pictures,
+    *COMMANDS,
+):
     main.add_command(_command)
+main.add_command(package, "deploy")
 
 if __name__ == "__main__":
     main()
