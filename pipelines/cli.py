@@ -165,12 +165,12 @@ for _command in (
     serve,
     triton,
     demo,
+    package,
+    deploy,
     convert,
     pictures,
     *COMMANDS,
 ):
-    main.add_command(_command)
-for _command in (package, deploy, demo):
     main.add_command(_command)
 
 if __name__ == "__main__":
