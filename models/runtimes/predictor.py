@@ -7,12 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from models.families import family
+from models.families import Postprocessor, family
 from models.package import ModelPackage
 from models.package.card import Precision
 from models.preprocessing import Placement
 from models.reporting import Image
-from models.runtimes.engines import Engine, EngineOptions, Outputs, load_engine
+from models.runtimes.engines import RUNTIMES, Engine, EngineOptions, Outputs, load_engine
 
 
 class Predictor:
@@ -36,7 +36,12 @@ class Predictor:
         self.engine = engine
         self.batch_size = batch_size
         self._preprocessing = package.card.preprocessing
-        self._postprocess = family(package.card.family).postprocessor(package.card)
+        kind = family(package.card.family)
+        entry = RUNTIMES.get(runtime)
+        fused = entry is not None and entry.fused
+        self._postprocess: Postprocessor = (
+            kind.fused(package.card).place if fused else kind.postprocessor(package.card)
+        )
 
     def __call__(self, images: Sequence[Image], threshold: float | None = None) -> list[Any]:
         """Predict.
