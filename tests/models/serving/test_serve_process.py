@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 from click.testing import CliRunner
@@ -164,6 +165,22 @@ def test_every_option_reaches_the_service(exported: Path, monkeypatch: pytest.Mo
     predictor, options, host, port = seen[1]
     assert (predictor.runtime, host, port) == ("openvino", "127.0.0.1", 8000)
     assert options == ServeOptions()  # what --help shows is what holds
+
+
+def test_a_zip_is_served_too(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models.package import zip_package
+    from models.serving import server
+
+    def serve(predictor: Any, *_: Any) -> None:
+        assert predictor.package.card.class_names == ("red", "blue")
+        assert len(predictor([np.zeros((9, 9, 3), np.uint8)], 0.0)) == 1
+
+    monkeypatch.setattr(server, "serve", serve)
+    archive = zip_package(exported, tmp_path / "model.zip")
+    done = CliRunner().invoke(main, ["serve", str(archive), "--threads", "1"])
+    assert done.exit_code == 0, done.output
 
 
 def test_no_package(tmp_path: Path) -> None:
