@@ -13,6 +13,9 @@ from pipelines.demo_command import demo
 from pipelines.models_command import models
 from pipelines.package_command import deploy, package
 from pipelines.pictures_command import pictures
+from pipelines.predict_command import predict
+from pipelines.serve_command import serve
+from pipelines.triton_command import triton
 from pipelines.user_errors import one_line_errors
 
 _MODES = ("auto", "local", "remote")
@@ -150,9 +153,24 @@ def _watch(task: str) -> None:
     raise SystemExit(follow(task))
 
 
-for _command in (run, watch, stop, resume, stage, models, benchmark, convert, pictures, *COMMANDS):
-    main.add_command(_command)
-for _command in (package, deploy, demo):
+for _command in (
+    run,
+    watch,
+    stop,
+    resume,
+    stage,
+    models,
+    benchmark,
+    predict,
+    serve,
+    triton,
+    demo,
+    package,
+    deploy,
+    convert,
+    pictures,
+    *COMMANDS,
+):
     main.add_command(_command)
 
 if __name__ == "__main__":

@@ -326,3 +326,42 @@ def fixed_detector(tmp_path: Path) -> Callable[..., Path]:
         return ModelPackage.create(tmp_path / name, card, [artifact]).folder
 
     return write
+
+
+@pytest.fixture(scope="session")
+def untrained_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model package with a tiny D-FINE that has learned nothing: something on every picture."""
+    import torch
+    from safetensors.torch import save_file
+
+    from models.detection.networks.building import build_network
+    from models.detection.networks.detector import network_weights
+    from models.detection.networks.options import NetworkOptions
+    from models.package import Input, ModelCard, ModelClass, ModelPackage, NewArtifact
+    from models.preprocessing import Preprocessing
+
+    folder = tmp_path_factory.mktemp("untrained")
+    options = NetworkOptions(
+        backbone="test_resnet.r160_in1k",
+        image_size=64,
+        queries=4,
+        levels=1,
+        hidden_width=32,
+        decoder_layers=2,
+        denoising_queries=0,
+    )
+    torch.manual_seed(0)
+    network = build_network(options, 2)
+    save_file(network_weights(network), folder / "weights")
+    card = ModelCard(
+        family="detection",
+        network=options.model_dump(mode="json"),
+        classes=(ModelClass(name="red", id=1), ModelClass(name="blue", id=3)),
+        input=Input(shape=("batch", 64, 64, 3)),
+        preprocessing=Preprocessing(height=64, width=64),
+        outputs=network.outputs(),
+        postprocessing=network.postprocessing().model_dump(mode="json"),
+    )
+    weights = NewArtifact("safetensors", {"weights.safetensors": folder / "weights"})
+    package = ModelPackage.create(folder / "package", card, [weights])
+    return package.with_threshold(0.001).save(folder / "package").folder

@@ -24,6 +24,7 @@ class Latency(_Part):
     """Times of single calls, milliseconds."""
 
     calls: int
+    fastest: float
     p50: float
     p90: float
     p99: float
@@ -43,7 +44,14 @@ class Latency(_Part):
         together = np.concatenate(taken)
         p50, p90, p99 = (float(value) for value in np.percentile(together, (50, 90, 99)))
         medians = tuple(float(np.median(times)) for times in taken)
-        return cls(calls=len(together), p50=p50, p90=p90, p99=p99, rounds=medians)
+        return cls(
+            calls=len(together),
+            fastest=float(together.min()),
+            p50=p50,
+            p90=p90,
+            p99=p99,
+            rounds=medians,
+        )
 
     @property
     def spread(self) -> float:

@@ -123,7 +123,7 @@ def _free(place: Path, taken: set[Path]) -> Path:
 
 def _pages(file: Path, dpi: int) -> Iterator[Page]:
     if file.suffix.lower() == PDF:
-        yield from _pdf_pages(file, dpi)
+        yield from pdf_pages(file, dpi)
         return
     check_picture(file)
     with Image.open(file) as opened:
@@ -139,7 +139,12 @@ def _frame(file: Path, number: int) -> Image.Image:
         return plain_rgb(opened)
 
 
-def _pdf_pages(file: Path, dpi: int) -> Iterator[Page]:
+def pdf_pages(file: Path, dpi: int) -> Iterator[Page]:
+    """Open a PDF; PDFium is to be used from one thread at a time.
+
+    Raises:
+        PictureError: it can't be read, as a whole or, when a page is drawn, that page.
+    """
     import pypdfium2
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,8 +23,10 @@ from models.families import (
     Audit,
     Checkpoints,
     Evaluation,
+    Fused,
     Postprocessor,
     Preparation,
+    Presenter,
     TrainingOutcome,
     Tuning,
     Validation,
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from models.package import ModelCard
+
+_CONVOLUTIONS_ALONE = re.compile(r"(test_)?resnet(\d+[dt]?)?(\.|$)|mobilenetv4_conv_")
+"""Families of timm's backbones in which no layer takes a mean over its whole input."""
 
 
 class Detection:
@@ -139,11 +145,47 @@ class Detection:
 
         return postprocessor(card)
 
+    def fused(self, card: ModelCard) -> Fused:
+        """Describe the fused form; see `models.detection.postprocessing.fused`."""
+        from models.detection.postprocessing.fused import fused
+
+        return fused(card)
+
+    def result_tensors(
+        self, card: ModelCard, results: Sequence[Detections]
+    ) -> dict[str, NDArray[Any]]:
+        """Lay detections out as tensors; see `models.detection.result_tensors`."""
+        from models.detection.result_tensors import result_tensors
+
+        return result_tensors(card.class_names, results)
+
+    def input_step(self, card: ModelCard) -> int | None:
+        """Allow it for YOLOX on backbones of convolutions alone, in its coarsest stride.
+
+        Queries look at the whole input, SSD's anchors are shares of it, and ATSS and
+        squeeze-and-excite blocks take means over it.
+        """
+        options = NetworkOptions.model_validate(card.network)
+        if options.name.startswith("yolox-"):
+            return 32
+        plain = _CONVOLUTIONS_ALONE.match(options.timm_backbone)
+        return 32 if options.name == "yolox" and plain else None
+
+    def presenter(self, card: ModelCard) -> Presenter:
+        """Make what draws and writes boxes; see `models.detection.presenting`."""
+        from models.detection.presenting import DetectionPresenter
+
+        return DetectionPresenter(card)
+
     def validation(self, card: ModelCard, dataset: Path, split: str, most: int) -> Validation:
         """Open labelled pictures; see `models.detection.validation`."""
         from models.detection.validation import DetectionValidation
 
         return DetectionValidation(card, dataset, split, most)
+
+    def attends(self, card: ModelCard) -> bool:
+        """Say whether it is a query network: their decoders are transformers."""
+        return "queries" in NetworkOptions.model_validate(card.network).entry.options
 
     def differences(
         self, reference: Sequence[Detections], candidate: Sequence[Detections], floor: float

@@ -86,7 +86,7 @@ class DetectionMeasurement:
         """Measure; a figure with nothing to measure it on is left out of `values`."""
         found = coco_figures(truths, detections, classes).values
         self.values = {name: found[name] for name in ("mAP", "mAP50") if np.isfinite(found[name])}
-        self._made = lambda: PictureRecords(truths, detections, classes)
+        self._matched = truths, detections, classes
         self._records: PictureRecords | None = None
 
     def figure(self, counts: NDArray[np.int64] | None = None) -> float:
@@ -94,5 +94,5 @@ class DetectionMeasurement:
         if counts is None:
             return self.values.get("mAP", float("nan"))
         if self._records is None:
-            self._records = self._made()
+            self._records = PictureRecords(*self._matched)
         return self._records.figure(counts)

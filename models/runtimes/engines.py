@@ -31,6 +31,9 @@ class EngineOptions:
     """What the network computes in, unless the artifact itself says otherwise."""
     precision: Precision | None = None
     """Which artifact of the runtime's format to run; None takes the first."""
+    url: str | None = None
+    """For the runtime remote: `http://HOST:PORT/v2/models/NAME` of an Open Inference Protocol
+    server, all of whose other options are its own."""
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -65,13 +68,21 @@ class RuntimeEntry:
 
     engine: str
     """Module and callable `(package, options) -> Engine`."""
-    format: Format
+    format: Format | None
+    """None: another machine runs it."""
+    fused: bool = False
+    """Whether the postprocessor is inside what it runs."""
 
 
 RUNTIMES: dict[str, RuntimeEntry] = {
     "torch": RuntimeEntry("models.runtimes.torch_engine:TorchEngine", "safetensors"),
     "onnxruntime": RuntimeEntry("models.runtimes.onnxruntime_engine:OnnxRuntimeEngine", "onnx"),
+    "onnxruntime-fused": RuntimeEntry(
+        "models.runtimes.onnxruntime_engine:FusedEngine", "onnx-fused", fused=True
+    ),
     "openvino": RuntimeEntry("models.runtimes.openvino_engine:OpenVinoEngine", "openvino"),
+    "tensorrt": RuntimeEntry("models.runtimes.tensorrt_engine:TensorRtEngine", "tensorrt"),
+    "remote": RuntimeEntry("models.runtimes.remote_engine:RemoteEngine", None),
 }
 
 
@@ -85,11 +96,18 @@ def load_engine(package: ModelPackage, runtime: str, options: EngineOptions) -> 
     entry = RUNTIMES.get(runtime)
     if entry is None:
         raise ValueError(f"no runtime '{runtime}'; there are: {', '.join(RUNTIMES)}")
-    package.artifact(entry.format, options.precision)
+    artifact = package.artifact(entry.format, options.precision) if entry.format else None
+    if entry.format and options.url is not None:
+        raise ValueError(f"url={options.url}: the runtime {runtime} runs here; use remote")
     module, name = entry.engine.split(":")
     make: Callable[[ModelPackage, EngineOptions], Engine]
     make = getattr(importlib.import_module(module), name)
-    return make(package, options)
+    engine = make(package, options)
+    if artifact is None or artifact.batch is None:
+        return engine
+    from models.runtimes.fixed_batch import FixedBatch
+
+    return FixedBatch(engine, artifact.batch)
 
 
 def library(name: str, extra: str, reason: str) -> ModuleType | Any:

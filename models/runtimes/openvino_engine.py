@@ -39,13 +39,14 @@ class OpenVinoEngine:
             self._settings["INFERENCE_NUM_THREADS"] = str(options.threads)
         self._file = os.fspath(package.path(artifact))
         self._shape = [1, *package.card.input.shape[1:]]
+        self._fixed = artifact.batch is not None
         self._outputs = [output.name for output in package.card.outputs]
         self._requests: dict[bool, Any] = {}
-        self._request(single=True)
+        self._request(single=not self._fixed)
 
     def __call__(self, inputs: NDArray[np.uint8]) -> Outputs:
         """Run one batch."""
-        request = self._request(single=len(inputs) == 1)
+        request = self._request(single=len(inputs) == 1 and not self._fixed)
         # Without sharing, the input would be copied; the outputs are OpenVINO's own memory.
         request.infer({0: inputs}, share_inputs=True, share_outputs=True)
         return tuple(request.get_tensor(name).data.copy() for name in self._outputs)

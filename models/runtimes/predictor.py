@@ -7,12 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from models.families import family
+from models.families import Postprocessor, family
 from models.package import ModelPackage
 from models.package.card import Precision
 from models.preprocessing import Placement
 from models.reporting import Image
-from models.runtimes.engines import Engine, EngineOptions, Outputs, load_engine
+from models.runtimes.engines import RUNTIMES, Engine, EngineOptions, Outputs, load_engine
 
 
 class Predictor:
@@ -36,7 +36,12 @@ class Predictor:
         self.engine = engine
         self.batch_size = batch_size
         self._preprocessing = package.card.preprocessing
-        self._postprocess = family(package.card.family).postprocessor(package.card)
+        kind = family(package.card.family)
+        entry = RUNTIMES.get(runtime)
+        fused = entry is not None and entry.fused
+        self._postprocess: Postprocessor = (
+            kind.fused(package.card).place if fused else kind.postprocessor(package.card)
+        )
 
     def __call__(self, images: Sequence[Image], threshold: float | None = None) -> list[Any]:
         """Predict.
@@ -94,22 +99,24 @@ def load_predictor(
     batch_size: int = 8,
     arithmetic: Literal["float32", "bfloat16"] = "float32",
     precision: Precision | None = None,
+    url: str | None = None,
 ) -> Predictor:
     """Make a model package ready to predict.
 
     Args:
         package: folder of the package, or the package.
-        runtime: what runs it: torch, onnxruntime or openvino.
+        runtime: what runs it: torch, onnxruntime, openvino or remote.
         device: see `EngineOptions`.
         threads: CPU threads; None leaves it to the runtime.
         batch_size: most pictures that go through the network at once.
         arithmetic: what the network computes in.
         precision: which artifact of the runtime's format to run; None takes the first.
+        url: for the runtime remote; see `EngineOptions`.
 
     Raises:
         ValueError: a damaged package, or a runtime, library, device or artifact that isn't there.
     """
     if not isinstance(package, ModelPackage):
         package = ModelPackage.load(package)
-    options = EngineOptions(device, threads, arithmetic, precision)
+    options = EngineOptions(device, threads, arithmetic, precision, url)
     return Predictor(package, runtime, load_engine(package, runtime, options), batch_size)

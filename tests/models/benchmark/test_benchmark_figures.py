@@ -24,7 +24,8 @@ def test_percentiles_of_known_samples() -> None:
     found = Latency.of([[0.001 * n for n in range(1, 51)], [0.001 * n for n in range(51, 102)]])
     assert found is not None
     assert (found.p50, found.p90, found.p99) == pytest.approx((51.0, 91.0, 100.0))
-    assert found.calls == 101 and found.rounds == pytest.approx((25.5, 76.0))
+    assert found.calls == 101 and found.fastest == pytest.approx(1.0)
+    assert found.rounds == pytest.approx((25.5, 76.0))
     assert found.spread == pytest.approx((76.0 - 25.5) / 51.0)
     single = Latency.of([[0.002], []])
     assert single is not None and (single.p50, single.p99, single.rounds) == (2.0, 2.0, (2.0,))

@@ -16,6 +16,9 @@ from models.package import ModelPackage, NewArtifact, Threshold
 from models.reporting import Image
 from models.runtimes import RUNTIMES, load_predictor
 
+HERE = ("onnxruntime", "openvino", "torch")
+"""Runtimes of the forms in `exported` that need no GPU."""
+
 
 @pytest.fixture(scope="module")
 def images(squares: Path) -> list[Image]:
@@ -23,7 +26,7 @@ def images(squares: Path) -> list[Image]:
     return [read_picture(labels.folder / name) for name in labels.files[:7]]
 
 
-@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+@pytest.mark.parametrize("runtime", HERE)
 def test_all_runtimes_say_the_same(exported: Path, images: list[Image], runtime: str) -> None:
     with load_predictor(exported, "torch", "cpu", 1) as reference:
         expected = reference(images, 0.0)
@@ -38,7 +41,7 @@ def test_all_runtimes_say_the_same(exported: Path, images: list[Image], runtime:
         assert off["position"].max() < 0.05
 
 
-@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+@pytest.mark.parametrize("runtime", HERE)
 def test_results_stay_when_the_next_call_comes(
     exported: Path, images: list[Image], runtime: str
 ) -> None:
@@ -160,11 +163,13 @@ def test_a_missing_library_gives_one_line(
     )
 
 
-@pytest.mark.parametrize("runtime", sorted(RUNTIMES))
+@pytest.mark.parametrize("runtime", HERE)
 def test_a_broken_file_gives_one_line(exported: Path, tmp_path: Path, runtime: str) -> None:
     """Well packed, but no network: the hash fits."""
     package = ModelPackage.load(exported)
-    artifact = package.artifact(RUNTIMES[runtime].format)
+    form = RUNTIMES[runtime].format
+    assert form
+    artifact = package.artifact(form)
     (tmp_path / "junk").write_bytes(b"junk" * 99)
     files = {file.file: tmp_path / "junk" for file in artifact.files}
     broken = package.with_artifacts([NewArtifact(artifact.format, files)]).save(tmp_path / "p")

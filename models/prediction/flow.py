@@ -1,0 +1,147 @@
+"""Decoding, network and writing at the same time, in threads, in order, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from models.data.pictures import PictureError
+from models.prediction.channel import Channel, Room
+from models.prediction.names import shown
+from models.prediction.reading import Place, Waiting
+from models.prediction.sources import Problem
+from models.reporting import Image
+
+T = TypeVar("T")
+
+_MEMORY = 768 << 20
+"""Bytes of decoded pictures that may be under way; one batch always may."""
+_BATCH_MEMORY = 256 << 20
+"""A batch of larger pictures is smaller than asked for."""
+
+
+@dataclass(frozen=True)
+class _Decoding:
+    places: Sequence[Place]
+    images: Sequence[Future[Image]]
+    size: int
+
+
+@dataclass(frozen=True)
+class _Rendering(Generic[T]):
+    done: Sequence[Future[T]]
+    size: int
+
+
+class Flow(Generic[T]):
+    """Runs pictures through a network: one thread reads, one predicts, several decode and draw."""
+
+    def __init__(
+        self,
+        predict: Callable[[Sequence[Image]], Sequence[Any]],
+        render: Callable[[Place, Image, Any], T],
+        problem: Problem,
+        *,
+        batch: int = 1,
+        workers: int | None = None,
+    ) -> None:
+        """Join the parts.
+
+        Args:
+            predict: the network; called from one thread.
+            render: draws and encodes one picture's result; called from several threads.
+            problem: told what can't be decoded; called from one thread at a time.
+            batch: pictures that go to `predict` at once.
+            workers: threads that decode and render; as many as there are cores unless given.
+        """
+        self._predict = predict
+        self._render = render
+        self._problem = problem
+        self._batch = batch
+        self._workers = workers or min(8, len(os.sched_getaffinity(0)))
+        waiting = max(2, -(-2 * self._workers // batch))
+        self._decoding: Channel[_Decoding] = Channel(waiting)
+        self._rendering: Channel[_Rendering[T]] = Channel(waiting)
+        self._room = Room(_MEMORY)
+
+    def run(self, pictures: Iterable[Waiting]) -> Generator[T, None, None]:
+        """Give what `render` made of each picture, in order.
+
+        What goes wrong in any of the threads is raised here.
+        """
+        with ThreadPoolExecutor(self._workers, "picture") as pool:
+            reading = self._thread(self._read, self._decoding, pictures, pool)
+            predicting = self._thread(self._infer, self._rendering, pool)
+            try:
+                for batch in self._rendering:
+                    for one in batch.done:
+                        yield one.result()
+                    self._room.give(batch.size)
+            finally:
+                # However it ends: let the threads go that wait for room or for work.
+                self._decoding.give_up()
+                self._rendering.give_up()
+                self._room.give_up()
+                predicting.join()
+                reading.join()
+
+    def _thread(
+        self, work: Callable[..., None], into: Channel[Any], *arguments: Any
+    ) -> threading.Thread:
+        def run() -> None:
+            try:
+                work(*arguments)
+            except BaseException as error:
+                into.end(error)
+            else:
+                into.end()
+
+        thread = threading.Thread(target=run, name=work.__name__, daemon=True)
+        thread.start()
+        return thread
+
+    def _read(self, pictures: Iterable[Waiting], pool: ThreadPoolExecutor) -> None:
+        for batch in _batches(pictures, self._batch):
+            size = sum(one.pixels for one in batch) * 3
+            if not self._room.take(size):
+                return
+            images = [pool.submit(one.decode) for one in batch]
+            if not self._decoding.put(_Decoding([one.place for one in batch], images, size)):
+                return
+
+    def _infer(self, pool: ThreadPoolExecutor) -> None:
+        for batch in self._decoding:
+            places, images = [], []
+            for place, image in zip(batch.places, batch.images, strict=True):
+                try:
+                    images.append(image.result())
+                    places.append(place)
+                except PictureError as error:
+                    self._problem(place.source, shown(error))
+            results = self._predict(images) if images else []
+            done = [
+                pool.submit(self._render, place, image, result)
+                for place, image, result in zip(places, images, results, strict=True)
+            ]
+            if not self._rendering.put(_Rendering(done, batch.size)):
+                return
+
+
+def _batches(pictures: Iterable[Waiting], most: int) -> Iterator[list[Waiting]]:
+    batch: list[Waiting] = []
+    size = 0
+    for one in pictures:
+        if batch and size + 3 * one.pixels > _BATCH_MEMORY:
+            yield batch
+            batch, size = [], 0
+        batch.append(one)
+        size += 3 * one.pixels
+        if len(batch) == most:  # at once: a camera's next frame may be long in coming
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

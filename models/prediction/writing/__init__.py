@@ -1,0 +1,1 @@
+"""Write what was found: pictures, videos, crops, labels and tables."""

@@ -1,0 +1,167 @@
+"""`sightline predict`: run a model over pictures, PDFs, videos and streams on this machine."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipelines.user_errors import one_line_errors
+
+_OUTPUTS = ("pictures", "videos", "frames", "crops", "yolo", "coco", "csv", "jsonl")
+_INTERRUPTED = 130
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("predictions"),
+    show_default=True,
+    help="Folder of the results. Files of an earlier predict in it are replaced, others never.",
+)
+@click.option(
+    "--save",
+    default="pictures,videos,jsonl",
+    show_default=True,
+    help=f"What is written, with commas between: {', '.join(_OUTPUTS)}.",
+)
+@click.option(
+    "--runtime", help="Such as torch, onnxruntime, openvino.  [default: the fastest there is]"
+)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads of the network.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 1024),
+    help="Pictures that go through the network at once.  [default: 1 on a CPU, else 8]",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="Least confidence of a result.  [default: the model's own]",
+)
+@click.option(
+    "--every", type=click.IntRange(1), default=1, show_default=True, help="Each n-th video frame."
+)
+@click.option("--limit", type=click.IntRange(1), help="Most pictures, pages and frames in all.")
+@click.option(
+    "--dpi", type=click.IntRange(20, 1200), default=200, show_default=True, help="Of PDF pages."
+)
+@click.option(
+    "--crop-padding",
+    default="0",
+    show_default=True,
+    help="Around crops, on each side: pixels (8) or a share of the box (10%).",
+)
+@click.option("--yolo-scores", is_flag=True, help="Confidence as a sixth number in YOLO files.")
+@click.option(
+    "--cut-padding",
+    is_flag=True,
+    help="Leave most of a letterbox's padding away; torch and yolox only.",
+)
+@click.option("--strict", is_flag=True, help="Exit code 1 if anything couldn't be read.")
+@click.option("--quiet", is_flag=True, help="Print only what couldn't be read.")
+@one_line_errors
+def predict(model: Path, sources: tuple[str, ...], out: Path, quiet: bool, **given: Any) -> None:
+    r"""Run MODEL, a model package (folder or zip), over each SOURCE.
+
+    SOURCE is a picture, video or PDF, a folder with such files, a pattern ('data/**/*.jpg'),
+    camera:0, a stream (rtsp://, http://), or - for paths on standard input, one a line. What can't
+    be read is said in one line and left out. Ctrl-C ends early and keeps what was written.
+
+    \b
+    sightline predict model.zip photos/ --save pictures,csv
+    sightline predict model.zip clip.mp4 --every 5 --threshold 0.4
+    """
+    from models.prediction.names import shown
+    from models.prediction.predict import predict as run
+    from pipelines.terminal import Terminal
+
+    options = _options(given)
+    with tempfile.TemporaryDirectory() as scratch, _stopping() as stop:
+        package = _package(model, Path(scratch))
+        with Terminal(shown=not quiet, rate=True) as terminal:
+            done = run(
+                package,
+                sources,
+                out,
+                options,
+                terminal,
+                listed=_standard_input(),
+                on_problem=terminal.note,
+                stop=stop,
+            )
+    if not quiet:
+        click.echo(f"{shown(out)}: {done.line()}")
+    if done.stopped:
+        sys.exit(_INTERRUPTED)
+    if not done.pictures or (options.strict and done.problem_count):
+        sys.exit(1)
+
+
+def _options(given: dict[str, Any]) -> Any:
+    """Check what can be checked without the model.
+
+    Raises:
+        ValueError: an option is wrong.
+    """
+    from pydantic import ValidationError
+
+    from models.prediction.options import PredictionOptions
+
+    given["crop"] = {"padding": given.pop("crop_padding")}
+    given["yolo"] = {"scores": given.pop("yolo_scores")}
+    given["save"] = tuple(name.strip() for name in given["save"].split(",") if name.strip())
+    try:
+        return PredictionOptions.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "crop-padding" if first["loc"][0] == "crop" else str(first["loc"][0])
+        reason = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"--{name}: {reason}") from None
+
+
+def _package(model: Path, scratch: Path) -> Path:
+    """Find the package's folder; a zip is unpacked.
+
+    Raises:
+        ValueError: there is none, or it can't be trusted.
+    """
+    if not model.exists():
+        raise ValueError(f"{model}: there is no such model package (a folder or a zip)")
+    from components.run.trees import unpacked
+
+    return unpacked(model, scratch)
+
+
+def _standard_input() -> Iterator[str]:
+    """Give the lines of standard input, with whatever bytes a name has."""
+    for line in sys.stdin.buffer:
+        yield line.decode("utf-8", "surrogateescape")
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Take the first Ctrl-C as a request to end early; a second one interrupts."""
+    asked = False
+
+    def ask(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
