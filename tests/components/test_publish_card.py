@@ -31,7 +31,7 @@ def keep_runs(folder: Path, model: str) -> None:
         precision="float32",
         runtime="onnxruntime",
         bytes=1,
-        end_to_end=Latency(calls=9, p50=12.5, p90=13.0, p99=14.0, rounds=(12.5,)),
+        end_to_end=Latency(calls=9, p50=12.5, p90=13.0, p99=14.0, rounds=(12.5,), fastest=12.0),
     )
     record = BenchmarkRecord(
         created="2026-01-01T00:00:00Z",

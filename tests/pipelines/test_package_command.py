@@ -103,7 +103,7 @@ def measured(folder: Path, model: str) -> tuple[Path, Path]:
     (runs[0] / "artifacts" / "evaluation.json").write_text(json.dumps(record))
     pictures = pictures_record((CardPicture("predictions on test", b"jpeg"),))
     (runs[0] / "artifacts" / "pictures.json").write_text(json.dumps(pictures))
-    times = Latency(calls=9, p50=12.5, p90=13.0, p99=14.0, rounds=(12.5,))
+    times = Latency(calls=9, p50=12.5, p90=13.0, p99=14.0, rounds=(12.5,), fastest=12.0)
     form = Row(
         file="model.onnx",
         format="onnx",

@@ -169,7 +169,7 @@ def test_figures_of_another_dataset_are_told_apart(full: ModelCard, evidence: Ev
 
 
 def test_latencies_come_with_their_machine(full: ModelCard) -> None:
-    latency = Latency(calls=100, p50=2.5, p90=3.0, p99=4.0, rounds=(2.5,))
+    latency = Latency(calls=100, p50=2.5, p90=3.0, p99=4.0, rounds=(2.5,), fastest=2.0)
     row = Row(
         file="openvino/model.xml",
         format="openvino",
