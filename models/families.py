@@ -130,7 +130,7 @@ class NodeList(Protocol):
     """Takes the operators (ONNX) of a postprocessor; tensors go by their names."""
 
     FLOAT: int
-    """What predictions on labelled pictures are worth, on all of them and on any choice."""
+    BOOL: int
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Add an operator with one output and name that."""

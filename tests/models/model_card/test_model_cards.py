@@ -146,7 +146,8 @@ def test_limits_are_read_off_the_records(full: ModelCard, evidence: Evidence) ->
         "Classes measured on test with fewer than 20 objects: blue (5).",
         "No small objects are in test: nothing is known of them.",
         "Of medium objects, 50% are found at the threshold on test, only 7 objects.",
-        "Of large objects, 90% are found at the threshold on test. (Small is below 32², large from 96² pixels on.)",
+        "Of large objects, 90% are found at the threshold on test. (Small is below 32², large "
+        "from 96² pixels on.)",
         "It was trained on pictures of 640x480 pixels.",
         "No figures on test were measured for openvino/model.xml.",
         "All figures are of this dataset's splits; none were measured on pictures from elsewhere.",
