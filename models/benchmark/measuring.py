@@ -269,6 +269,7 @@ def _row(one: _Measured, main_metric: str) -> Row:
     candidate, told = one.candidate, one.told
     metrics = next((heard.metrics for heard in told if heard.metrics), {})
     memory = [heard.memory_mb for heard in told if heard.memory_mb is not None]
+    gpu = [heard.gpu_memory_mb for heard in told if heard.gpu_memory_mb is not None]
     base = [heard.base_mb for heard in told if heard.base_mb is not None]
     cores = [heard.cores for heard in told if heard.cores is not None]
     return Row(
@@ -287,6 +288,7 @@ def _row(one: _Measured, main_metric: str) -> Row:
         cores=float(np.median(cores)) if cores else None,
         throughput=_throughput(told),
         memory_mb=max(memory, default=None),
+        gpu_memory_mb=max(gpu, default=None),
         base_memory_mb=float(np.median(base)) if base else None,
         start_s=tuple(heard.start for heard in told if heard.start is not None),
         load_s=tuple(heard.load for heard in told if heard.load is not None),

@@ -118,6 +118,9 @@ class Row(_Part):
     base_memory_mb: float | None = None
     """Of it, what the process held before it loaded the runtime: Python, libraries for pictures,
     and the pictures."""
+    gpu_memory_mb: float | None = None
+    """What all GPUs together held more than before it started, MB; null without a GPU. Other
+    processes on them count too."""
     start_s: tuple[float, ...] = ()
     """From the start of the process to its first result, each round, seconds."""
     load_s: tuple[float, ...] = ()

@@ -21,7 +21,14 @@ def forms_table(record: BenchmarkRecord) -> Table:
         columns += [f"{what} {name} ms" for name in ("p50", "p90", "p99")]
         columns += [f"{what} spread", f"{what} calls"]
     columns += ["best pictures/s", "at batch", "cores busy", "memory MB", "base memory MB"]
-    columns += ["size MB", "start s", "load s", "worse than the baseline", "problem"]
+    columns += [
+        "GPU memory MB",
+        "size MB",
+        "start s",
+        "load s",
+        "worse than the baseline",
+        "problem",
+    ]
     rows: list[list[Any]] = []
     for row in record.rows:
         best, batch = best_throughput(row)
@@ -34,6 +41,7 @@ def forms_table(record: BenchmarkRecord) -> Table:
                 *_times(row.network),
                 *[_rounded(best, 1), batch, _rounded(row.cores, 2)],
                 *[_rounded(row.memory_mb, 1), _rounded(row.base_memory_mb, 1)],
+                _rounded(row.gpu_memory_mb, 1),
                 *[_rounded(row.bytes / 1e6, 2), _rounded(row.start, 3), _rounded(row.load, 3)],
                 *["; ".join(row.regressions), row.problem],
             ]

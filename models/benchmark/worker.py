@@ -20,6 +20,7 @@ import numpy as np
 
 from models.benchmark.blocks import timed_calls
 from models.benchmark.candidates import Arithmetic, alone
+from models.benchmark.hardware import gpu_memory_mb
 from models.benchmark.memory import memory_mb, peak_mb, reset_peak
 from models.bootstrap import resampled_figures
 from models.families import family
@@ -109,6 +110,7 @@ def _time_single(
         network=network.times,
         end_to_end=whole.times,
         memory=peak_mb(),
+        gpu_memory=gpu_memory_mb(),
         cores=whole.cores,
     )
 
