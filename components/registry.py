@@ -18,10 +18,11 @@ STAGES = {
     "export": "components.export",
     "quantize": "components.quantize",
     "benchmark": "components.benchmark",
+    "predict": "components.predict",
     "publish": "components.publish",
 }
-"""Name to module, in the order in which a pipeline runs them; `audit` is for people, and in no
-pipeline."""
+"""Name to module, in the order in which a pipeline runs them; `audit` and `predict` are for people,
+and in no pipeline."""
 
 
 def stage(name: str) -> Stage[Any, Any]:

@@ -11,7 +11,7 @@ from pipelines.benchmark_command import benchmark
 from pipelines.convert_command import convert
 from pipelines.demo_command import demo
 from pipelines.models_command import models
-from pipelines.package_command import package
+from pipelines.package_command import deploy, package
 from pipelines.pictures_command import pictures
 from pipelines.predict_command import predict
 from pipelines.serve_command import serve
@@ -166,12 +166,12 @@ for _command in (
     triton,
     demo,
     package,
+    deploy,
     convert,
     pictures,
     *COMMANDS,
 ):
     main.add_command(_command)
-main.add_command(package, "deploy")
 
 if __name__ == "__main__":
     main()

@@ -69,6 +69,7 @@ def demo(
 
         runners = Runners(package, threads)
         chosen = _choice(runtime, list(runners.choices))
+        runners.load(chosen)
         from models.demo_page.page import PageOptions, build_page, example_pictures, launch_settings
 
         examples = example_pictures(dataset) if dataset is not None else []
@@ -89,10 +90,10 @@ def demo(
             runners.close()
 
 
-def _choice(wanted: str | None, names: list[str]) -> str | None:
+def _choice(wanted: str | None, names: list[str]) -> str:
     """Find the first choice that is the wanted one or starts with its runtime."""
     if wanted is None:
-        return None
+        return names[0]
     for name in names:
         if wanted in (name, name.partition(",")[0]):
             return name

@@ -66,7 +66,7 @@ _INTERRUPTED = 130
 @click.option(
     "--cut-padding",
     is_flag=True,
-    help="Leave a letterbox's padding away; torch and networks of convolutions alone (yolox).",
+    help="Leave most of a letterbox's padding away; torch and yolox only.",
 )
 @click.option("--strict", is_flag=True, help="Exit code 1 if anything couldn't be read.")
 @click.option("--quiet", is_flag=True, help="Print only what couldn't be read.")

@@ -33,13 +33,15 @@ class Terminal(Silence):
     def __init__(self, *, shown: bool = True, rate: bool = False) -> None:
         """Draw bars, with items a second if `rate`; `shown=False` draws none."""
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+        console = Console(stderr=True)
         self._progress = Progress(
             *columns,
             *([_Rate()] if rate else []),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console,
             transient=True,
-            disable=not shown,
+            # Into a file even bars that nobody sees would write an empty line.
+            disable=not (shown and console.is_terminal),
         )
         self._bars: dict[str, int] = {}
 
@@ -58,7 +60,7 @@ class Terminal(Silence):
     def progress(self, description: str, done: int, total: int) -> None:
         """Move the bar of this kind of work; a total of 0 is one that isn't known."""
         if description not in self._bars:
-            self._bars[description] = self._progress.add_task(description)
+            self._bars[description] = self._progress.add_task(description, total=None)
         bar = self._progress.tasks[self._bars[description]].id
         self._progress.update(bar, completed=done, total=total or None)
 

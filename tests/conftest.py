@@ -154,6 +154,73 @@ def on_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> LocalStack:
     return stack
 
 
+@pytest.fixture(scope="session")
+def constant_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model package whose ONNX sees the same in every picture, whatever it shows.
+
+    A sure `red` box on the left half and a less sure `blue` one on the right half; runs at once.
+    """
+    import numpy as np
+    from onnx import TensorProto, checker, helper, numpy_helper, save
+
+    from models.package import (
+        Input,
+        ModelCard,
+        ModelClass,
+        ModelPackage,
+        NewArtifact,
+        Output,
+        Preprocessing,
+        Threshold,
+    )
+
+    logits = np.array([[[3.0, -9.0], [-9.0, 0.2]]], np.float32)
+    boxes = np.array([[[0.25, 0.5, 0.5, 1.0], [0.75, 0.5, 0.5, 0.5]]], np.float32)
+    made = [
+        numpy_helper.from_array(np.array(values), name)
+        for name, values in (
+            ("axes", [1, 2, 3]),
+            ("flat", [-1, 1, 1]),
+            ("nought", np.float32(0)),
+            ("seen", logits),
+            ("where", boxes),
+        )
+    ]
+    nodes = [
+        helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels", "axes"], ["mean"], keepdims=1),
+        helper.make_node("Reshape", ["mean", "flat"], ["each"]),
+        helper.make_node("Mul", ["each", "nought"], ["none"]),
+        helper.make_node("Add", ["none", "seen"], ["logits"]),
+        helper.make_node("Add", ["none", "where"], ["boxes"]),
+    ]
+    image = helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", 32, 32, 3])
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2, width])
+        for name, width in (("logits", 2), ("boxes", 4))
+    ]
+    graph = helper.make_graph(nodes, "constant", [image], outputs, made)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    checker.check_model(model)
+    home = tmp_path_factory.mktemp("constant")
+    save(model, home / "model.onnx")
+    card = ModelCard(
+        family="detection",
+        network={"name": "constant"},
+        classes=(ModelClass(name="red"), ModelClass(name="<b>blue")),
+        input=Input(shape=("batch", 32, 32, 3)),
+        preprocessing=Preprocessing(height=32, width=32, resize_mode="stretch"),
+        outputs=(
+            Output(name="logits", shape=("batch", 2, 2)),
+            Output(name="boxes", shape=("batch", 2, 4)),
+        ),
+        postprocessing={"kind": "detr", "max_detections": 4},
+        threshold=Threshold(value=0.6, per_class={"<b>blue": 0.5}),
+    )
+    onnx = NewArtifact("onnx", {"model.onnx": home / "model.onnx"})
+    return ModelPackage.create(home / "package", card, [onnx]).folder
+
+
 def isolate(patch: pytest.MonkeyPatch, user_home: Path) -> None:
     """Take the user's own ClearML and git settings out of this process's environment."""
     for name in set(os.environ) - set(clean_environment()):

@@ -182,13 +182,13 @@ class ClearMLRun:
 
     def result_of(self, reference: str) -> dict[str, Any]:
         """Read the result of another task."""
-        file = _artifact_of(reference, RESULT)
+        file = fetch_artifact(reference, RESULT)
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return found
 
     def artifact_of(self, reference: str, name: str) -> Path:
         """Download an artifact of another task."""
-        return _artifact_of(reference, name)
+        return fetch_artifact(reference, name)
 
     def page(self) -> str:
         """The task's page in the web application."""
@@ -273,7 +273,12 @@ def _short_hash(options: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _artifact_of(task: str, name: str) -> Path:
+def fetch_artifact(task: str, name: str) -> Path:
+    """Download an artifact of a task.
+
+    Raises:
+        ValueError: there is no such task, or it has no such artifact.
+    """
     fields = ["execution.artifacts", "name"]
     tasks = call("tasks.get_all", id=[task], only_fields=fields, search_hidden=True)["tasks"]
     if not tasks:

@@ -43,15 +43,6 @@ class PageOptions:
     """Frames of a video that are looked at."""
 
 
-class _PictureFile(gr.Image):
-    """Gives the path of an upload as it came: decoding is ours, so that it is timed and limited."""
-
-    is_template = True  # for the browser it's a plain gr.Image
-
-    def preprocess(self, payload: Any) -> str | None:
-        return payload.path if payload is not None else None
-
-
 def build_page(runners: Runners, options: PageOptions) -> Any:
     """Make the page, a `gr.Blocks`; `launch_settings` go to its `launch`.
 
@@ -76,15 +67,24 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
         settings = [threshold, own, runtime]
         with gr.Tab("Picture"):
             with gr.Row():
-                picture = _PictureFile(
+                picture: Any = gr.Image(
                     type="filepath",
                     image_mode=None,
                     label="Picture",
                     sources=["upload", "webcam", "clipboard"],
                     height=460,
                 )
-                drawn = gr.Image(label="Found", format="jpeg", height=460, interactive=False)
-            counted, timed = gr.HTML(), gr.HTML()
+                # Decoding is ours, so that it is timed and limited: the file stays as it came.
+                # (A subclass isn't an option: gradio writes a stub file beside its module.)
+                picture.preprocess = _path
+                drawn = gr.Image(
+                    label="Found",
+                    format="jpeg",
+                    height=460,
+                    interactive=False,
+                    buttons=["download", "fullscreen"],
+                )
+            summary = gr.HTML()
             table = gr.Dataframe(
                 headers=list(COLUMNS), label="Results", interactive=False, max_height=320
             )
@@ -95,7 +95,7 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
                     label="Examples",
                     examples_per_page=12,
                 )
-            outputs = [drawn, counted, timed, table]
+            outputs = [drawn, summary, table]
             look = _picture_handler(runners, classes)
             given = [picture, *settings]
             picture.change(look, given, outputs, api_name="predict", show_progress="minimal")
@@ -104,7 +104,13 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
         with gr.Tab("Video"):
             with gr.Row():
                 video = gr.Video(label="Video", sources=["upload"], height=460)
-                watched = gr.Video(label="Found", height=460, interactive=False, autoplay=True)
+                watched = gr.Video(
+                    label="Found",
+                    height=460,
+                    interactive=False,
+                    autoplay=True,
+                    buttons=["download"],
+                )
             start = gr.Button("Look at the video", variant="primary")
             video_times = gr.HTML()
             video_table = gr.Dataframe(
@@ -160,7 +166,7 @@ def example_pictures(dataset: Path, most: int = 12) -> list[Path]:
 def _picture_handler(runners: Runners, classes: Sequence[str]) -> Callable[..., Any]:
     def look(file: str | None, threshold: float, own: bool, runtime: str) -> tuple[Any, ...]:
         if file is None:
-            return None, "", "", []
+            return None, "", []
         with _one_line():
             start = time.perf_counter()
             image = read_picture(Path(file))
@@ -174,8 +180,8 @@ def _picture_handler(runners: Runners, classes: Sequence[str]) -> Callable[..., 
         size = f"{image.shape[1]} × {image.shape[0]} pixels"
         return (
             drawn,
-            wording.counts(counts_by_class(found, classes), classes),
-            wording.times(with_drawing(times, decode, draw), size),
+            wording.counts(counts_by_class(found, classes), classes)
+            + wording.times(with_drawing(times, decode, draw), size),
             rows,
         )
 
@@ -223,6 +229,10 @@ def _into_cache(file: Path, cache: str) -> str:
     from gradio.processing_utils import save_file_to_cache
 
     return str(save_file_to_cache(file, cache_dir=cache))
+
+
+def _path(upload: Any) -> str | None:
+    return upload.path if upload is not None else None
 
 
 @contextmanager

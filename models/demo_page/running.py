@@ -126,6 +126,14 @@ class Runners:
             whole, network = time.perf_counter() - start, engine.seconds - before
         return found, Times(0.0, network * 1e3, (whole - network) * 1e3)
 
+    def load(self, choice: str) -> None:
+        """Make a predictor ready before it is asked for.
+
+        Raises:
+            ValueError: no such choice, or what it needs doesn't load.
+        """
+        self._predictor(choice)
+
     def close(self) -> None:
         """Free all predictors; those that are at work finish first."""
         with self._loading:

@@ -13,7 +13,8 @@ STYLE = """
 .sightline-counts {display: flex; flex-wrap: wrap; gap: .4rem; min-height: 2rem;}
 .sightline-counts span {border-radius: 1rem; padding: .15rem .7rem; font-weight: 600;
   border: 2px solid; background: var(--background-fill-primary);}
-.sightline-times {display: flex; flex-wrap: wrap; gap: .4rem 1.4rem; font-size: .95rem;}
+.sightline-times {margin-top: .6rem; display: flex; flex-wrap: wrap; gap: .4rem 1.4rem;
+  font-size: .95rem;}
 .sightline-times b {font-variant-numeric: tabular-nums;}
 .sightline-head p {margin: .1rem 0;}
 footer {display: none !important;}

@@ -77,7 +77,7 @@ def readme(name: str, card: ModelCard, artifact: Artifact, runtime: str) -> str:
             f"- Confidence threshold: {card.threshold.value:.4g}"
             + (" (some classes have their own)" if card.threshold.per_class else ""),
             "- Licence of the weights: LICENSE-WEIGHTS.txt",
-            "- More about it: model_card.md",
+            "- More about it: model_card.html, or model_card.md",
             "",
             "## How good it is",
             "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from models.package import ModelCard
+
+_CONVOLUTIONS_ALONE = re.compile(r"(test_)?resnet(\d+[dt]?)?(\.|$)|mobilenetv4_conv_")
+"""Families of timm's backbones in which no layer takes a mean over its whole input."""
 
 
 class Detection:
@@ -162,9 +166,10 @@ class Detection:
         squeeze-and-excite blocks take means over it.
         """
         options = NetworkOptions.model_validate(card.network)
-        plain = options.timm_backbone.startswith(("resnet", "test_resnet"))
-        timm = options.name == "yolox" and plain
-        return 32 if timm or options.name.startswith("yolox-") else None
+        if options.name.startswith("yolox-"):
+            return 32
+        plain = _CONVOLUTIONS_ALONE.match(options.timm_backbone)
+        return 32 if options.name == "yolox" and plain else None
 
     def presenter(self, card: ModelCard) -> Presenter:
         """Make what draws and writes boxes; see `models.detection.presenting`."""

@@ -95,7 +95,6 @@ class _Writer:
         if form not in self._onnx:
             name = "model" + form.format.removeprefix("onnx") + _suffix(form)
             file = self._room / f"{name}.onnx"
-            self._reporter.log(f"writing {file.name}")
             self._onnx[form] = file, self._write_onnx(form, file)
         return self._onnx[form]
 
@@ -104,6 +103,7 @@ class _Writer:
 
         batch, card = self._options.batch, self._source.card
         if form == Form("onnx", "float32"):
+            self._reporter.log(f"writing {file.name}")
             return write_onnx(self._source, file, batch, self._options.simplify)
         import onnx
 
@@ -111,6 +111,7 @@ class _Writer:
             from models.export.fusing import fuse
 
             base, tool = self._onnx_file(Form("onnx", form.precision))
+            self._reporter.log(f"writing {file.name}")
             fused = family(card.family).fused(card)
             graph = fuse(onnx.load(base), card, fused)
             outputs = fused.outputs
@@ -118,6 +119,7 @@ class _Writer:
             from models.export.float16 import to_float16
 
             base, tool = self._onnx_file(Form("onnx", "float32"))
+            self._reporter.log(f"writing {file.name}")
             graph, share = to_float16(onnx.load(base))
             self._reporter.log(f"{share:.0%} of the matrix products compute in float16")
             outputs = None

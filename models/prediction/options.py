@@ -58,8 +58,8 @@ class PredictionOptions(Options):
     dpi: int = Field(200, ge=20, le=1200)
     """Dots per inch at which PDF pages are drawn."""
     cut_padding: bool = False
-    """Leave away the padding of a letterbox, in whole strides. Faster on wide and tall pictures;
-    for runtime torch and convolutional networks only. Scores next to the cut change a little."""
+    """Leave away most of a letterbox's padding. Faster on wide and tall pictures; for runtime torch
+    and networks of convolutions alone (yolox). Scores change by some thousandths."""
     strict: bool = False
     """Fail if anything couldn't be read; otherwise only if nothing could."""
     crop: CropOptions = CropOptions()

@@ -97,6 +97,7 @@ def predict(
     on_picture: Callable[[Seen], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
     workers: int | None = None,
+    relative: bool = False,
 ) -> Predicted:
     """Run a model over pictures, pages, videos and streams, and write what it finds into a folder.
 
@@ -111,6 +112,7 @@ def predict(
         on_picture: shown each picture with its result, from several threads in no order.
         stop: asked before each picture whether to end early; what was read is finished.
         workers: threads that decode and draw; as many as there are cores unless given.
+        relative: name sources by their path below what is named, the same on any machine.
 
     Raises:
         ValueError: a model that doesn't load, no source, a folder or a disk that can't take the
@@ -121,7 +123,7 @@ def predict(
     if options.cut_padding:
         # Before anything is loaded.
         check_cutting(package, runtime)
-    sources = Sources(words, listed=listed, leave_out=out)
+    sources = Sources(words, listed=listed, leave_out=out, relative=relative)
     _refuse_own(words, out)
     # A picture of 90 million pixels is what it is; one of twice as many is refused by Pillow.
     warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)

@@ -46,6 +46,8 @@ class Place:
     time: float | None = None
     """Of the frame, seconds from the start."""
     clip: Clip | None = None
+    order: int = 0
+    """How many pictures were given before it."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Reader:
             for waiting in self._read(source):
                 if self._stop():
                     return
-                yield waiting
+                yield replace(waiting, place=replace(waiting.place, order=given))
                 given += 1
                 if given == self._options.limit:
                     return

@@ -39,13 +39,13 @@ class Source:
     """The file, the camera's number, or the stream's address."""
     below: PurePath
     """Its path below what the user named; results are named by it."""
+    relative: bool = False
+    """Whether people are shown the path below only."""
 
     @property
     def shown(self) -> str:
         """Name it for people; without the password that an address may hold."""
-        if self.kind == "live":
-            return re.sub(r"//[^/@]*@", "//", shown(self.below))
-        return shown(self.path)
+        return shown(self.below if self.relative or self.kind == "live" else self.path)
 
 
 class Sources:
@@ -57,6 +57,7 @@ class Sources:
         *,
         listed: Iterable[str] | None = None,
         leave_out: Path | None = None,
+        relative: bool = False,
     ) -> None:
         """Take the user's words.
 
@@ -65,6 +66,7 @@ class Sources:
                 `-` for `listed`.
             listed: paths, one in each line; read once.
             leave_out: a folder that is walked past: that of the results.
+            relative: show people paths below what is named only, the same on any machine.
 
         Raises:
             ValueError: nothing is named.
@@ -73,6 +75,7 @@ class Sources:
             raise ValueError("name a picture, video, PDF, folder, pattern, camera:0, a stream or -")
         self._words = words
         self._listed = listed
+        self._relative = relative
         self._out = _identity(leave_out) if leave_out is not None else None
         self.ignored = 0
         """Files in folders that are neither pictures nor videos nor PDFs."""
@@ -117,7 +120,7 @@ class Sources:
             problem(shown(path), "it is neither a file nor a folder")
         else:
             # What is named is tried even if its suffix says nothing: the content decides.
-            yield Source(_kind(path) or "picture", str(path), self._below(path, path.parent))
+            yield self._source(_kind(path) or "picture", path, path.parent)
 
     def _pattern(self, pattern: Path, problem: Problem) -> Iterator[Source]:
         parts = pattern.parts
@@ -138,7 +141,7 @@ class Sources:
                 self.ignored += 1
                 continue
             found += 1
-            yield Source(kind, str(path), self._below(path, root))
+            yield self._source(kind, path, root)
         if not found:
             problem(shown(pattern), "no picture, video or PDF fits this pattern")
 
@@ -155,15 +158,15 @@ class Sources:
                 self.ignored += 1
                 continue
             found += 1
-            yield Source(kind, str(path), self._below(path, root))
+            yield self._source(kind, path, root)
         if not found:
             problem(shown(root), "no picture, video or PDF lies in this folder")
 
-    def _below(self, path: Path, root: Path) -> PurePath:
+    def _source(self, kind: Kind, path: Path, root: Path) -> Source:
         """Name a file: by its path below its root if that is all there is, else by all of it."""
-        if len(self._words) == 1 and self._words[0] != STANDARD_INPUT:
-            return path.relative_to(root)
-        return path
+        alone = len(self._words) == 1 and self._words[0] != STANDARD_INPUT
+        below = path.relative_to(root) if alone else path
+        return Source(kind, str(path), below, self._relative)
 
     def _walk(
         self,

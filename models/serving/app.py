@@ -146,7 +146,7 @@ class _Routes:
             large = len(body if header is None else body[:header]) > _LARGE
             arguments = (body, header, model.inputs, model.outputs)
             if large:
-                asked = await self._service.beside(read_request, *arguments)
+                asked = await self._service.large_json(read_request, *arguments)
             else:
                 asked = read_request(*arguments)
             if asked.timeout is not None:
@@ -154,7 +154,7 @@ class _Routes:
             tensors = await _in_time(request, model.infer(asked, ticket), limit)
             size = sum(array.nbytes for array in tensors.values())
             if size > _LARGE and not all(binary for _, binary in asked.outputs):
-                done = await self._service.beside(write_response, model.name, asked, tensors)
+                done = await self._service.large_json(write_response, model.name, asked, tensors)
             else:
                 done = write_response(model.name, asked, tensors)
         text, length = done

@@ -144,12 +144,20 @@ class Batcher:
             return done[0]
         return tuple(np.concatenate(tensors) for tensors in zip(*done, strict=True))
 
-    def close(self) -> None:
-        """Run what waits, then end the thread."""
+    def close(self, seconds: float | None = None) -> bool:
+        """Run what waits, then end the thread.
+
+        Args:
+            seconds: how long to wait for that; None waits to the end.
+
+        Returns:
+            Whether it has ended; if not, the network hangs and still uses its engine.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _arrived(self, ticket: Ticket) -> None:
         if ticket.expected:
@@ -173,7 +181,9 @@ class Batcher:
             inputs = [part.inputs for part in batch]
             results: Outputs | Refusal
             try:
-                results = self._engine(inputs[0] if len(inputs) == 1 else np.concatenate(inputs))
+                # Even one is copied: what came over the wire is memory that can't be written to,
+                # and not all runtimes take that.
+                results = self._engine(np.concatenate(inputs))
             except Exception as error:  # one broken batch must not end the service
                 _log.exception("the network failed")
                 reason = str(error).strip().splitlines() or [type(error).__name__]
@@ -184,24 +194,32 @@ class Batcher:
     def _next(self) -> list[_Waiting]:
         """Wait for a batch; empty at the end."""
         with self._changed:
-            while not self._waiting:
-                if self._closed:
-                    return []
-                self._changed.wait()
-            limit = time.monotonic() + self._max_wait
-            while self._pictures < self.batch and self._expected and not self._closed:
-                left = limit - time.monotonic()
-                if left <= 0 or not self._changed.wait(left):
-                    break
-            taken: list[_Waiting] = []
-            room = self.batch
-            while self._waiting and len(self._waiting[0].inputs) <= room:
-                part = self._waiting.popleft()
-                room -= len(part.inputs)
-                taken.append(part)
-            self._pictures -= self.batch - room
-        # All may have been forgotten while it waited for more.
-        return taken or self._next()
+            while True:
+                while not self._waiting:
+                    if self._closed:
+                        return []
+                    self._changed.wait()
+                self._wait_for_more()
+                # All may have been forgotten in the meantime.
+                if taken := self._take():
+                    return taken
+
+    def _wait_for_more(self) -> None:
+        limit = time.monotonic() + self._max_wait
+        while self._pictures < self.batch and self._expected and not self._closed:
+            left = limit - time.monotonic()
+            if left <= 0 or not self._changed.wait(left):
+                return
+
+    def _take(self) -> list[_Waiting]:
+        taken: list[_Waiting] = []
+        room = self.batch
+        while self._waiting and len(self._waiting[0].inputs) <= room:
+            part = self._waiting.popleft()
+            room -= len(part.inputs)
+            taken.append(part)
+        self._pictures -= self.batch - room
+        return taken
 
 
 def _deliver(batch: Sequence[_Waiting], results: Outputs | Refusal) -> None:

@@ -178,9 +178,7 @@ class ModelClient:
         if "client" not in self._local.__dict__:
             secure: dict[str, Any] = {}
             if self._ssl:
-                from gevent.ssl import create_default_context
-
-                secure = {"ssl": True, "ssl_context_factory": create_default_context}
+                secure = {"ssl": True, "ssl_context_factory": _trust}
             self._local.client = self._triton.InferenceServerClient(
                 self._host,
                 connection_timeout=self._timeout,
@@ -188,6 +186,16 @@ class ModelClient:
                 **secure,
             )
         return self._local.client
+
+
+def _trust(cafile: str | None = None) -> Any:
+    """Trust what the system and its environment (SSL_CERT_FILE) trust, and a given bundle."""
+    from gevent.ssl import create_default_context
+
+    context = create_default_context()
+    if cafile:
+        context.load_verify_locations(cafile=cafile)
+    return context
 
 
 def _first_line(error: object) -> str:

@@ -51,7 +51,7 @@ class Service:
     """A predictor behind a queue, with threads that decode."""
 
     def __init__(self, predictor: Predictor, options: ServeOptions) -> None:
-        """Run batches of all sizes once, since runtimes compile for a size when it first comes.
+        """Run batches of many sizes once, since runtimes compile for a size when it first comes.
 
         Args:
             predictor: used by the service alone.
@@ -61,7 +61,7 @@ class Service:
         self.predictor = predictor
         self.card = predictor.package.card
         shape = self.card.input.shape[1:]
-        for size in range(1, options.batch + 1):
+        for size in _sizes(options.batch):
             predictor.engine(np.zeros((size, *shape), np.uint8))
         self.metrics = Metrics(lambda: float(self.batcher.length))
         self.batcher = Batcher(
@@ -74,7 +74,9 @@ class Service:
         threads = max(2, min(8, os.cpu_count() or 1))
         self._decoding = ThreadPoolExecutor(threads, "decode")
         # Apart, so that what is done doesn't wait behind the pictures of others.
-        self._reading = ThreadPoolExecutor(threads, "tensors")
+        self._finishing = ThreadPoolExecutor(threads, "results")
+        # JSON is read by one thread at a time anyway, and takes many times its size in memory.
+        self._json = ThreadPoolExecutor(1, "json")
         self.tensors = TensorModel(self, options.name)
         self.pictures = PictureModel(self, options.name + PICTURES)
         self.models: dict[str, ServedModel] = {m.name: m for m in (self.tensors, self.pictures)}
@@ -95,20 +97,34 @@ class Service:
             },
         }
 
-    async def beside(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Do something in a thread beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._reading, work, *arguments)
-
     async def decode(self, work: Callable[..., T], *arguments: Any) -> T:
         """Decode something in a thread kept for that."""
-        return await asyncio.get_running_loop().run_in_executor(self._decoding, work, *arguments)
+        return await _in(self._decoding, work, *arguments)
+
+    async def finish(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Make results in a thread kept for that."""
+        return await _in(self._finishing, work, *arguments)
+
+    async def large_json(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Read or write much JSON in the thread kept for that."""
+        return await _in(self._json, work, *arguments)
 
     def close(self) -> None:
         """Finish what waits, then end all threads and free the network."""
-        self.batcher.close()
-        self._decoding.shutdown()
-        self._reading.shutdown()
-        self.predictor.close()
+        ended = self.batcher.close(self.options.timeout)
+        for pool in (self._decoding, self._finishing, self._json):
+            pool.shutdown()
+        if ended:
+            self.predictor.close()
+
+
+async def _in(pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+
+
+def _sizes(most: int) -> list[int]:
+    """Batch sizes to run before the first request: small ones, powers of two, the largest."""
+    return sorted({*range(1, min(most, 16) + 1), *(1 << i for i in range(most.bit_length())), most})
 
 
 class TensorModel(ServedModel):
@@ -182,7 +198,7 @@ class PictureModel(ServedModel):
         inputs = np.concatenate([one for one, _ in decoded])
         outputs = await service.batcher.run(ticket, inputs)
         placements = [placement for _, placement in decoded]
-        return await service.beside(self._results, outputs, placements, threshold)
+        return await service.finish(self._results, outputs, placements, threshold)
 
     def _decode(self, place: int, file: bytes) -> tuple[NDArray[np.uint8], Placement]:
         try:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from components.failure import GateError
-from components.model_card import markdown
 from components.packages import metadata_of
 from components.registry import stage
 from components.run import LocalRun
 from models.detection.detections import Detections
+from models.model_card import markdown
 from models.package import ModelPackage
 
 TINY_NETWORK = {
@@ -118,7 +118,9 @@ def test_the_folder_holds_what_people_look_at(
         "evaluate/plots/*.html",
         "evaluate/tables/*.csv",
         "evaluate/artifacts/evaluation.json",
+        "evaluate/artifacts/pictures.json",
         "publish/artifacts/model_card.md",
+        "publish/artifacts/model_card_page.html",
         "*/result.json",
         "*/config.json",
     ):
@@ -128,6 +130,12 @@ def test_the_folder_holds_what_people_look_at(
     assert values["test/mAP50"] == chain["evaluate"]["metrics"]["test/mAP50"]
     text = (folder / "publish/artifacts/model_card.md").read_text()
     assert "| mAP50 |" in text and "Classes: linear, matrix." in text
+    assert "The evaluation ran on " in text
+    assert "Classes learned from fewer than 50 objects: linear (" in text
+    assert "No figures on test were measured for model.onnx." in text
+    page = (folder / "publish/artifacts/model_card_page.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 6  # three of each kind, of test
+    assert page.count("<svg") == 2 and 'src="http' not in page
 
 
 def test_the_audit_shows_and_counts_what_went_wrong(
@@ -164,7 +172,7 @@ def test_thresholds_by_class_travel_with_the_model(
     assert package.card.threshold.per_class == pytest.approx(found["per_class"])
     values = json.loads((tmp_path / "tune/values.json").read_text())
     assert values["threshold/matrix"] == found["per_class"]["matrix"] < 0.3
-    assert "matrix 0.1" in markdown(package.card, "model", {})
+    assert "matrix 0.1" in markdown(package.card, "model")
     assert "matrix 0.1" in str(metadata_of(package)["thresholds by class"])
 
 

@@ -66,6 +66,7 @@ class Running:
 
 
 Start = Callable[..., Running]
+"""`start(runtime=..., tls=(certificate, key), port=..., **options of the service)`"""
 
 
 @pytest.fixture(scope="session")
@@ -73,17 +74,21 @@ def start_service(exported: Path) -> Iterator[Start]:
     """Start services; `start_service(queue=3)`."""
     with contextlib.ExitStack() as ends:
 
-        def start(**options: Any) -> Running:
-            predictor = load_predictor(exported, "onnxruntime", "cpu", 1)
+        def start(
+            runtime: str = "onnxruntime", tls: Any = None, port: int = 0, **options: Any
+        ) -> Running:
+            predictor = load_predictor(exported, runtime, "cpu", 1)
             gate = Gate(predictor.engine)
             predictor.engine = gate
             service = Service(predictor, ServeOptions(**options))
             gate.batches.clear()
             gate.entered.clear()
-            listener = ends.enter_context(listen("127.0.0.1", 0))
+            listener = ends.enter_context(listen("127.0.0.1", port))
             up = threading.Event()
             url: list[str] = []
             server = build_server(service, lambda address: (url.append(address), up.set()))
+            if tls:
+                server.config.ssl_certfile, server.config.ssl_keyfile = tls
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
 

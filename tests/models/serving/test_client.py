@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -153,3 +155,42 @@ def test_what_is_no_such_server_gives_one_line(exported: Path) -> None:
     listener.close()
     assert "no answer" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_https(start_service: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate that is trusted, and the same one when it isn't."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost"]
+    subprocess.run(
+        [*command, "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True
+    )
+    running = start_service(tls=(str(certificate), str(key)))
+    url = f"https://localhost:{running.url.rsplit(':', 1)[1]}/v2/models/model"
+    with pytest.raises(ValueError, match=r"no answer .*certificate verify failed"):
+        ModelClient(url, timeout=5)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert ModelClient(url).ready()
+
+
+def test_it_rides_over_a_restart(start_service: Start) -> None:
+    """The connection it has is dead and the port closed for a while."""
+    first = start_service()
+    address = first.url.removeprefix("http://").split(":")
+    client = ModelClient(f"{first.url}/v2/models/model")
+    inputs = {"images": np.zeros((1, 96, 96, 3), np.uint8)}
+    expected = client.infer(inputs, ["logits"])[0]
+    first.server.should_exit = True
+    for _ in range(1000):
+        try:
+            socket.create_connection((address[0], int(address[1])), 60).close()
+        except ConnectionRefusedError:
+            break
+        time.sleep(0.01)
+    assert not client.ready()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.infer, inputs, ["logits"])
+        time.sleep(0.1)
+        assert not asked.done()
+        start_service(port=int(address[1]))
+        assert (asked.result()[0] == expected).all()

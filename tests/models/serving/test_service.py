@@ -14,6 +14,8 @@ import pytest
 import requests
 
 from models.runtimes import load_predictor
+from models.serving import server
+from models.serving.client import ModelClient
 from models.serving.pictures import decode_picture
 from tests.models.serving.conftest import Running, Start
 
@@ -66,6 +68,25 @@ def test_tritonclient_gets_the_engines_tensors(served: Running, exported: Path) 
         # Batches of other sizes round otherwise.
         assert np.abs(found.as_numpy("logits") - expected[0]).max() < 1e-4
         assert np.abs(found.as_numpy("boxes") - expected[1]).max() < 1e-4
+
+
+@pytest.mark.parametrize("runtime", ["torch", "onnxruntime", "openvino"])
+def test_every_runtime_can_be_served(
+    start_service: Start, exported: Path, runtime: str, recwarn: pytest.WarningsRecorder
+) -> None:
+    running = start_service(runtime, batch=2)
+    about = requests.get(f"{running.url}/v2/models/model", timeout=60).json()
+    assert about["platform"] == f"sightline_{runtime}"
+    assert about["parameters"]["classes"] == ["red", "blue"]
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (3, PIXELS, PIXELS, 3), dtype=np.uint8)
+    with load_predictor(exported, runtime, "cpu", 1) as local:
+        expected = local.engine(pictures)
+    found = ModelClient(f"{running.url}/v2/models/model").infer(
+        {"images": pictures}, [output.name for output in local.package.card.outputs]
+    )
+    assert all(np.abs(a - b).max() < 1e-4 for a, b in zip(found, expected, strict=True))
+    assert not [warning for warning in recwarn if "writ" in str(warning.message)]
 
 
 def test_pictures_get_the_predictors_results(
@@ -315,3 +336,34 @@ def test_memory_for_bodies_is_bounded(start_service: Start) -> None:
     finally:
         for connection in connections:
             connection.close()
+
+
+def test_a_picture_that_is_too_large_is_refused_by_its_head(served: Running) -> None:
+    import cv2
+
+    large = cv2.imencode(".png", np.zeros((1001, 1000, 3), np.uint8))[1].tobytes()
+    answer = served.predict(large)
+    expected = "picture 0: the picture has 1000 x 1001 pixels, more than 1 million"
+    assert (answer.status_code, answer.json()["error"]) == (400, expected)
+
+
+def test_a_connection_that_says_nothing_is_closed(
+    start_service: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_IDLE", 0.2)
+    running = start_service()
+    host, port = running.url.removeprefix("http://").split(":")
+    for words in (b"", b"GET /v2 HTT"):
+        with socket.create_connection((host, int(port)), 60) as connection:
+            connection.sendall(words)
+            assert connection.recv(100) == b""
+
+
+def test_a_network_that_hangs_does_not_keep_the_service_from_ending(
+    start_service: Start,
+) -> None:
+    running = start_service(timeout=0.2)
+    running.gate.open.clear()
+    assert running.infer(zeros()).status_code == 504
+    running.service.close()
+    assert running.gate.engine._session is not None  # still in use, so it wasn't freed
