@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from models.benchmark.blocks import timed_calls
-from models.benchmark.candidates import Arithmetic, alone
+from models.benchmark.candidates import SETTINGS, Variant, alone
 from models.benchmark.hardware import gpu_memory_mb
 from models.benchmark.memory import memory_mb, peak_mb, reset_peak
 from models.bootstrap import resampled_figures
@@ -41,7 +41,7 @@ class Job:
     file: str
     """The artifact."""
     runtime: str
-    arithmetic: Arithmetic
+    variant: Variant
     device: str
     threads: int | None
     pictures: str
@@ -80,7 +80,7 @@ def work(job: Job, tell: Tell) -> None:
         job.device,
         job.threads,
         batch_size=max(most, _METRIC_BATCH),
-        arithmetic=job.arithmetic,
+        **SETTINGS[job.variant],
     )
     loaded = time.perf_counter() - start
     with predictor:

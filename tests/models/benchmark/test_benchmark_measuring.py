@@ -98,9 +98,9 @@ def test_bfloat16_is_a_row_of_its_own_where_the_runtime_computes_in_it(
         **{"split": "val", "metric_pictures": 21, "batches": (), "bfloat16": "always"},
         runtimes=("onnxruntime", "openvino"),
     )
-    assert [(row.runtime, row.arithmetic) for row in record.rows] == [
-        ("onnxruntime", "float32"),
-        ("openvino", "float32"),
+    assert [(row.runtime, row.variant) for row in record.rows] == [
+        ("onnxruntime", ""),
+        ("openvino", ""),
         ("openvino", "bfloat16"),
     ]
     assert sum("model.onnx, onnxruntime, bfloat16 is left out" in x for x in listener.lines) == 1
@@ -217,18 +217,18 @@ def test_what_a_form_takes_on_the_gpu_is_told(
 def test_bfloat16_is_tried_where_there_are_instructions_for_it(
     exported: Path,
 ) -> None:
-    def arithmetics(flags: tuple[str, ...], wanted: str) -> set[str]:
+    def variants(flags: tuple[str, ...], wanted: str) -> set[str]:
         machine = hardware().model_copy(update={"flags": flags, "gpus": ()})
         options = BenchmarkOptions(bfloat16=wanted)  # type: ignore[arg-type]
         package = ModelPackage.load(exported)
         found = _candidates(package, options, machine, baseline=False)
-        return {one.candidate.arithmetic for one in found}
+        return {one.candidate.variant for one in found}
 
-    both = {"float32", "bfloat16"}
-    assert arithmetics(("avx2",), "auto") == {"float32"}
-    assert arithmetics(("avx512_bf16",), "auto") == both
-    assert arithmetics(("avx2",), "always") == both
-    assert arithmetics(("amx_bf16",), "never") == {"float32"}
+    both = {"", "bfloat16"}
+    assert variants(("avx2",), "auto") == {""}
+    assert variants(("avx512_bf16",), "auto") == both
+    assert variants(("avx2",), "always") == both
+    assert variants(("amx_bf16",), "never") == {""}
 
 
 def test_a_batch_that_a_form_cannot_take_is_said_and_the_rest_measured(
