@@ -5,17 +5,20 @@ Run `python -m components.evaluate --help` for its options.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from components.failure import GateError
 from components.options import Options, nearest
 from components.packages import artifact_for
-from components.prepared import prepared_dataset
+from components.picture_keeper import PictureKeeper
+from components.prepared import PreparedDataset, prepared_dataset
 from components.run import Run
 from components.stage import Stage, StageOptions, StageResult
 from models.families import Evaluation, family
+from models.reporting import Reporter
 
 
 class GateOptions(Options):
@@ -60,6 +63,8 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
         ValueError: no such model or dataset, or they don't belong together.
         GateError: the figure is worse than the gate asks.
     """
+    from models.benchmark.hardware import hardware
+    from models.model_card.evidence import pictures_record
     from models.package import ModelPackage
 
     found = family(config.family)
@@ -73,9 +78,15 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
         raise ValueError(f"gate.split: expected one of {', '.join(splits)}, got '{gate.split}'")
     model = run.model(config.model)
     artifact = artifact_for(
-        ModelPackage.load(model.folder), str(getattr(options, "runtime", "torch"))
+        ModelPackage.load(model.folder),
+        str(getattr(options, "runtime", "torch")),
+        getattr(options, "precision", None),
     )
-    done = [found.evaluate(model.folder, data.folder, split, options, run) for split in splits]
+    shown = PictureKeeper(run)
+    done = [
+        found.evaluate(model.folder, data.folder, split, options, cast(Reporter, shown))
+        for split in splits
+    ]
     metrics = {
         f"{e.split}/{name}": value
         for e in done
@@ -95,8 +106,11 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
             "per_class": {e.split: list(e.per_class) for e in done},
             "details": {e.split: e.details for e in done},
             "gate": verdict,
+            "data": _facts(data),
+            "hardware": hardware().model_dump(mode="json"),
         },
     )
+    run.artifact("pictures", pictures_record(shown.kept(splits[-1])))
     if not passed:
         raise GateError(verdict)
     run.log(verdict)
@@ -107,6 +121,18 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
         metrics={name: value for name, value in metrics.items() if math.isfinite(value)},
         gate=verdict,
     )
+
+
+def _facts(data: PreparedDataset) -> dict[str, Any]:
+    """What the dataset says of itself, for the model's card."""
+    described = json.loads((data.folder / "dataset.json").read_text(encoding="utf-8"))
+    copy = data.copy
+    return {
+        "id": copy.id,
+        "name": copy.name,
+        "version": copy.version,
+        "statistics": described.get("statistics") or {},
+    }
 
 
 def _finite(value: float) -> float | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from components.packages import labels_of, metadata_of, record_parent
+from components.packages import forms_of, labels_of, metadata_of, record_parent
 from components.prepared import prepared_dataset
 from components.run import Run
 from components.stage import Stage, StageOptions, StageResult
@@ -60,9 +60,9 @@ def export(config: ExportConfig, run: Run) -> ExportResult:
     done = export_package(model.folder, run.folder / "package", data.folder, options, run)
     for form in done.forms:
         for name, value in form.metrics.items():
-            run.value(f"{options.split}/{name} {form.runtime}", value)
+            run.value(f"{options.split}/{name} {form.name}", value)
         if form.latency is not None:
-            run.value(f"ms a picture, {form.runtime}", form.latency.end_to_end)
+            run.value(f"ms a picture, {form.name}", form.latency.end_to_end)
     run.artifact("export", done.record())
     package = record_parent(ModelPackage.load(done.package), model.id).save(done.package)
     saved = run.save_model(
@@ -74,15 +74,15 @@ def export(config: ExportConfig, run: Run) -> ExportResult:
     )
     return ExportResult(
         model=saved.id,
-        formats=tuple(artifact.format for artifact in package.card.artifacts),
+        formats=forms_of(package.card),
         metric=done.metric,
-        drops={form.runtime: round(form.drop, 6) for form in done.forms},
+        drops={form.name: round(form.drop, 6) for form in done.forms},
     )
 
 
 STAGE = Stage(
     name="export",
-    title="Write a model for ONNX Runtime and OpenVINO, with parity checked on real pictures.",
+    title="Write a model for ONNX Runtime, OpenVINO and TensorRT, checked on real pictures.",
     function=export,
     config=ExportConfig,
     result=ExportResult,

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.run import DatasetCopy, Run
-from models.package import DatasetLineage, Lineage, Metric, ModelPackage
+from models.package import Artifact, DatasetLineage, Lineage, Metric, ModelCard, ModelPackage
+from models.runtimes import RUNTIMES
 
-RUNTIME_FORMATS = {"torch": "safetensors", "onnxruntime": "onnx", "openvino": "openvino"}
+RUNTIME_FORMATS = {name: entry.format for name, entry in RUNTIMES.items()}
 """Which form of a model each runtime opens."""
 
 
@@ -41,21 +42,34 @@ def record_parent(package: ModelPackage, parent: str) -> ModelPackage:
     return package.with_lineage(lineage.model_copy(update={"parents": parents}))
 
 
-def artifact_for(package: ModelPackage, runtime: str) -> str:
-    """Name the file of a package that a runtime opens.
+def artifact_for(package: ModelPackage, runtime: str, precision: str | None = None) -> str:
+    """Name the file of a package that a runtime opens; the first unless a precision is given.
 
     Raises:
         ValueError: the package has no such form.
     """
     wanted = RUNTIME_FORMATS[runtime]
     for artifact in package.card.artifacts:
-        if artifact.format == wanted:
+        if artifact.format == wanted and precision in (None, artifact.precision):
             return artifact.file
-    there = ", ".join(artifact.format for artifact in package.card.artifacts)
+    there = ", ".join(f"{a.format} {a.precision}" for a in package.card.artifacts)
+    stage = "quantize stage with forms" if precision == "int8" else "export stage with formats"
     raise ValueError(
-        f"the model has no form for {runtime} (it has: {there}); run the export stage with "
-        f"formats={wanted} first"
+        f"the model has no {f'{precision} ' if precision else ''}form for {runtime} (it has: "
+        f"{there}); run the {stage}={wanted} first"
     )
+
+
+def form_name(artifact: Artifact) -> str:
+    """Name a form as the export stage's option `formats` does."""
+    if artifact.precision == "float32":
+        return artifact.format
+    return f"{artifact.format}-{artifact.precision}"
+
+
+def forms_of(card: ModelCard) -> tuple[str, ...]:
+    """Name the forms of a model."""
+    return tuple(form_name(artifact) for artifact in card.artifacts)
 
 
 def labels_of(names: Sequence[str]) -> dict[str, int]:
@@ -64,14 +78,16 @@ def labels_of(names: Sequence[str]) -> dict[str, int]:
 
 
 def flat_figures(package: ModelPackage) -> dict[str, float]:
-    """Write a package's figures as metadata, by `split/name`, and the format if it isn't torch's.
+    """Write a package's figures as metadata, by `split/name`, and the form if it isn't torch's.
+
+    A second artifact of a format, such as one in INT8, has its precision in the name too.
 
     ClearML keeps metadata as a table, whose keys may hold no dots.
     """
-    formats = {artifact.file: artifact.format for artifact in package.card.artifacts}
+    forms = {artifact.file: form_name(artifact) for artifact in package.card.artifacts}
     figures = {}
     for metric in package.card.metrics:
-        form = formats.get(metric.artifact, "safetensors")
+        form = forms.get(metric.artifact, "safetensors")
         name = f"{metric.split}/{metric.name}".replace(".", "_")
         figures[name if form == "safetensors" else f"{name} {form}"] = metric.value
     return figures
@@ -92,5 +108,5 @@ def metadata_of(package: ModelPackage) -> dict[str, object]:
             if (own := card.threshold.per_class)
             else {}
         ),
-        "formats": ", ".join(artifact.format for artifact in card.artifacts),
+        "formats": ", ".join(forms_of(card)),
     }

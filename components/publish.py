@@ -5,12 +5,16 @@ Run `python -m components.publish --help` for its options.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from components.model_card import markdown
 from components.packages import artifact_for, labels_of, metadata_of, record_parent
 from components.run import Run
 from components.stage import Stage, StageOptions, StageResult
+
+if TYPE_CHECKING:
+    from models.model_card import Evidence
 
 
 class PublishConfig(StageOptions):
@@ -21,6 +25,9 @@ class PublishConfig(StageOptions):
     evaluation: str = ""
     """Task id of an `evaluate` run (or its folder) whose figures go into the package. It must
     have measured this package or the one that it was exported from."""
+    benchmark: str = ""
+    """Task id of a `benchmark` run (or its folder) whose latencies go into the model's card, with
+    the machine they were measured on."""
     project: str | None = None
     """Project of the model registry; the task's own unless given."""
     name: str | None = None
@@ -48,6 +55,7 @@ def publish(config: PublishConfig, run: Run) -> PublishResult:
     Raises:
         ValueError: no such model or evaluation, or the evaluation is another model's.
     """
+    from models.model_card import html, markdown
     from models.package import Metric, ModelPackage
 
     model = run.model(config.model)
@@ -65,11 +73,11 @@ def publish(config: PublishConfig, run: Run) -> PublishResult:
         package = package.with_metrics(figures)
     package = record_parent(package, model.id).save(run.folder / "package")
     name = config.name or package.card.lineage.dataset.name or "model"
-    pages = {"published by": run.page()}
-    if config.evaluation:
-        pages["evaluated by"] = config.evaluation
-    card = markdown(package.card, name, pages)
-    run.artifact("model_card", _text_file(run, card))
+    evidence = _evidence(config, run, (model.id, *package.card.lineage.parents))
+    card = markdown(package.card, name, evidence)
+    run.artifact("model_card", _text_file(run, "model_card.md", card))
+    page = html(package.card, name, evidence)
+    run.artifact("model_card_page", _text_file(run, "model_card.html", page))
     for key, value in metrics.items():
         run.value(key, value)
     saved = run.save_model(
@@ -101,8 +109,39 @@ def _measured_artifact(package: Any, model: str, measured: dict[str, Any], refer
     return artifact if artifact in names else artifact_for(package, "torch")
 
 
-def _text_file(run: Run, text: str) -> Any:
-    path = run.folder / "model_card.md"
+def _evidence(config: PublishConfig, run: Run, models: Sequence[str]) -> Evidence:
+    """Gather what other runs have kept about the model.
+
+    Raises:
+        ValueError: there is no such run, it kept something else, or it measured another model.
+    """
+    from models.model_card import read_evidence
+
+    page = run.page()
+    pages = {"published by": page}
+    evaluation = pictures = benchmark = None
+    if config.evaluation:
+        pages["evaluated by"] = config.evaluation
+        # Runs of earlier versions kept less.
+        evaluation = _kept(run, config.evaluation, "evaluation")
+        pictures = _kept(run, config.evaluation, "pictures")
+    if config.benchmark:
+        pages["benchmarked by"] = config.benchmark
+        benchmark = run.artifact_of(config.benchmark, "benchmark")
+    web = page.partition("/projects/")[0] if page.startswith("http") else ""
+    return read_evidence(evaluation, pictures, benchmark, pages, web, models)
+
+
+def _kept(run: Run, reference: str, name: str) -> Path | None:
+    try:
+        return run.artifact_of(reference, name)
+    except ValueError:
+        run.log(f"note: {reference} kept no '{name}', so the model's card goes without")
+        return None
+
+
+def _text_file(run: Run, name: str, text: str) -> Path:
+    path = run.folder / name
     path.write_text(text, encoding="utf-8")
     return path
 

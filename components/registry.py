@@ -16,6 +16,8 @@ STAGES = {
     "evaluate": "components.evaluate",
     "audit": "components.audit",
     "export": "components.export",
+    "quantize": "components.quantize",
+    "benchmark": "components.benchmark",
     "predict": "components.predict",
     "publish": "components.publish",
 }

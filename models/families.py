@@ -22,7 +22,7 @@ from models.reporting import Image, Reporter
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from models.package import ModelCard
+    from models.package import ModelCard, Output
     from models.preprocessing import Placement
 
 _FAMILIES = {
@@ -125,8 +125,49 @@ Postprocessor = Callable[
 """Turns output tensors (in the order of `model.json`, batch first) and the placements of their
 pictures into one result for each picture, cut at a threshold; None takes the package's own."""
 
+
+class NodeList(Protocol):
+    """Takes the operators (ONNX) of a postprocessor; tensors go by their names."""
+
+    FLOAT: int
+    BOOL: int
+
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Add an operator with one output and name that."""
+
+    def add_many(
+        self, kind: str, inputs: Sequence[str], outputs: int, **attributes: Any
+    ) -> list[str]:
+        """Add an operator and name its outputs."""
+
+    def constant(self, value: NDArray[Any] | np.generic) -> str:
+        """Add a constant and name it."""
+
+
+@dataclass(frozen=True)
+class Fused:
+    """A family's postprocessor as part of an ONNX graph."""
+
+    outputs: Sequence[Output]
+    """Of the whole graph."""
+    write: Callable[[Sequence[str], NodeList], Sequence[str]]
+    """From the names of the network's outputs to those of `outputs`."""
+    place: Postprocessor
+    """What is left to do with `outputs`: into the picture's pixels, and the threshold."""
+
+
 Predict = Callable[[Sequence[Image], float | None], list[Any]]
 """Pictures and a threshold in, one result for each picture out; a `Predictor` is one."""
+
+
+class Measurement(Protocol):
+    """What predictions on labelled pictures are worth, on all of them and on any choice."""
+
+    values: dict[str, float]
+    """The family's main figures over all pictures; greater is better."""
+
+    def figure(self, counts: NDArray[np.int64] | None = None) -> float:
+        """Compute the family's main metric with each picture counted so often; nan for none."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +226,14 @@ class Validation(Protocol):
 
     def measure(self, predict: Predict) -> dict[str, float]:
         """Compute the family's main figures over all of them; greater is better."""
+
+    def measure_each(self, predict: Predict, indices: Sequence[int] | None = None) -> Measurement:
+        """Measure so that figures can be had for any choice of the pictures.
+
+        Args:
+            predict: the model.
+            indices: pictures to predict; all unless given.
+        """
 
 
 class Family(Protocol):
@@ -270,6 +319,21 @@ class Family(Protocol):
             ValueError: the description isn't understood.
         """
 
+    def fused(self, card: ModelCard) -> Fused:
+        """Describe the form whose postprocessor is inside the ONNX graph. No torch.
+
+        Raises:
+            ValueError: the description isn't understood.
+        """
+
+    def result_tensors(self, card: ModelCard, results: Sequence[Any]) -> dict[str, NDArray[Any]]:
+        """Lay the results of some pictures out as tensors, for a service.
+
+        Returns:
+            By name: `count` (B,) int32, how many results each picture has, then tensors with the
+            results of all pictures one behind the other; texts as objects.
+        """
+
     def input_step(self, card: ModelCard) -> int | None:
         """Say in which steps of pixels the input may be cut smaller by padding alone.
 
@@ -285,6 +349,9 @@ class Family(Protocol):
         Raises:
             ValueError: no such split, or other classes than the model's.
         """
+
+    def attends(self, card: ModelCard) -> bool:
+        """Say whether the network is built on attention, which is quantised in a way of its own."""
 
     def differences(
         self, reference: Sequence[Any], candidate: Sequence[Any], floor: float

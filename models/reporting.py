@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from models.images import Image
 
-Image = NDArray[np.uint8]
-"""A picture: RGB, shape (height, width, 3)."""
+__all__ = ["Image", "Reporter", "Silence"]
 
 
 class Reporter(Protocol):

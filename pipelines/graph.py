@@ -41,6 +41,8 @@ class Step:
     """Options that earlier stages fill in."""
     after: tuple[str, ...] = ()
     """Stages that come first though nothing of them is taken in."""
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """Options that have another default here than in the stage run by itself."""
 
     @property
     def parents(self) -> list[str]:
@@ -81,7 +83,14 @@ def _learning(dataset: Result | None) -> tuple[Step, ...]:
         Step("evaluate", {"model": Result("tune", "model"), **data}),
         # A model that doesn't pass the gate isn't exported.
         Step("export", {"model": Result("tune", "model"), **data}, after=("evaluate",)),
-        Step("publish", {"model": Result("export", "model"), "evaluation": TaskId("evaluate")}),
+        Step(
+            "quantize",
+            {"model": Result("export", "model"), **data},
+            # A network that can't stand INT8 ships without it; that is no reason to ship nothing.
+            defaults={"otherwise": "float"},
+        ),
+        Step("benchmark", {"model": Result("quantize", "model"), **data}),
+        Step("publish", {"model": Result("benchmark", "model"), "evaluation": TaskId("evaluate")}),
     )
 
 
@@ -91,7 +100,7 @@ GRAPHS = {
         Graph("data", "Get raw data and prepare it.", _DATA),
         Graph(
             "train-eval",
-            "Train on a prepared dataset, tune, evaluate, export and publish.",
+            "Train on a prepared dataset, tune, evaluate, export, quantize, benchmark and publish.",
             _learning(None),
         ),
         Graph(
@@ -136,6 +145,8 @@ def check(one: Graph) -> None:
                 reference.field not in seen.get(reference.stage, ())
             ):
                 raise ValueError(f"{where}: {reference} isn't a result of an earlier stage")
+        if strange := set(step.defaults) - set(options):
+            raise ValueError(f"{where}: it has no option '{min(strange)}'")
         missing = [parent for parent in step.parents if parent not in seen]
         if missing:
             raise ValueError(f"{where}: {', '.join(missing)} doesn't come earlier")

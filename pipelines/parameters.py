@@ -83,7 +83,10 @@ _FROM_DATA: Mapping[str, tuple[tuple[Target, ...], str]] = {
 }
 _FROM_DATASET: Mapping[str, tuple[tuple[Target, ...], str]] = {
     "dataset": (
-        tuple(Target(name, "dataset") for name in ("train", "tune", "evaluate", "export")),
+        tuple(
+            Target(name, "dataset")
+            for name in ("train", "tune", "evaluate", "export", "quantize", "benchmark")
+        ),
         _PREPARED,
     ),
 }

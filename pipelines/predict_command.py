@@ -42,6 +42,7 @@ _INTERRUPTED = 130
     type=click.Choice(["float32", "float16", "bfloat16", "int8", "mixed"]),
     help="Which of the runtime's forms in the package.  [default: the first]",
 )
+@click.option("--url", help="Have a server run it: http://HOST:PORT/v2/models/NAME.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads of the network.")
 @click.option(

@@ -246,7 +246,7 @@ def check(recipe: Recipe) -> Plan:
         problems += str(error).split("\n")
     options = {}
     for step in recipe.graph.steps:
-        layers = list(_layers(step.stage, recipe, known))
+        layers = [Layer("", dict(step.defaults)), *_layers(step.stage, recipe, known)]
         filled = Layer("", dict.fromkeys(step.inputs, _FROM_EARLIER))
         try:
             stage(step.stage).configure(filled, *layers)

@@ -21,6 +21,7 @@ with another server.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -28,7 +29,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,11 +154,178 @@ def on_stack(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> LocalStack:
     return stack
 
 
+@pytest.fixture(scope="session")
+def constant_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model package whose ONNX sees the same in every picture, whatever it shows.
+
+    A sure `red` box on the left half and a less sure `blue` one on the right half; runs at once.
+    """
+    import numpy as np
+    from onnx import TensorProto, checker, helper, numpy_helper, save
+
+    from models.package import (
+        Input,
+        ModelCard,
+        ModelClass,
+        ModelPackage,
+        NewArtifact,
+        Output,
+        Preprocessing,
+        Threshold,
+    )
+
+    logits = np.array([[[3.0, -9.0], [-9.0, 0.2]]], np.float32)
+    boxes = np.array([[[0.25, 0.5, 0.5, 1.0], [0.75, 0.5, 0.5, 0.5]]], np.float32)
+    made = [
+        numpy_helper.from_array(np.array(values), name)
+        for name, values in (
+            ("axes", [1, 2, 3]),
+            ("flat", [-1, 1, 1]),
+            ("nought", np.float32(0)),
+            ("seen", logits),
+            ("where", boxes),
+        )
+    ]
+    nodes = [
+        helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["pixels", "axes"], ["mean"], keepdims=1),
+        helper.make_node("Reshape", ["mean", "flat"], ["each"]),
+        helper.make_node("Mul", ["each", "nought"], ["none"]),
+        helper.make_node("Add", ["none", "seen"], ["logits"]),
+        helper.make_node("Add", ["none", "where"], ["boxes"]),
+    ]
+    image = helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", 32, 32, 3])
+    outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2, width])
+        for name, width in (("logits", 2), ("boxes", 4))
+    ]
+    graph = helper.make_graph(nodes, "constant", [image], outputs, made)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    checker.check_model(model)
+    home = tmp_path_factory.mktemp("constant")
+    save(model, home / "model.onnx")
+    card = ModelCard(
+        family="detection",
+        network={"name": "constant"},
+        classes=(ModelClass(name="red"), ModelClass(name="<b>blue")),
+        input=Input(shape=("batch", 32, 32, 3)),
+        preprocessing=Preprocessing(height=32, width=32, resize_mode="stretch"),
+        outputs=(
+            Output(name="logits", shape=("batch", 2, 2)),
+            Output(name="boxes", shape=("batch", 2, 4)),
+        ),
+        postprocessing={"kind": "detr", "max_detections": 4},
+        threshold=Threshold(value=0.6, per_class={"<b>blue": 0.5}),
+    )
+    onnx = NewArtifact("onnx", {"model.onnx": home / "model.onnx"})
+    return ModelPackage.create(home / "package", card, [onnx]).folder
+
+
 def isolate(patch: pytest.MonkeyPatch, user_home: Path) -> None:
     """Take the user's own ClearML and git settings out of this process's environment."""
     for name in set(os.environ) - set(clean_environment()):
         patch.delenv(name)
     patch.setenv("HOME", str(user_home))
+
+
+FIXED_BOX = (16, 8, 32, 24)
+"""x, y, width, height of the one object in each picture of `fixed_dataset`, which is 64 x 64."""
+
+
+@pytest.fixture
+def fixed_dataset(tmp_path: Path) -> Path:
+    """A prepared dataset folder: eight test pictures with a white square in the same place."""
+    import cv2
+    import numpy as np
+
+    folder = tmp_path / "fixed"
+    data = folder / "test" / "data"
+    data.mkdir(parents=True)
+    x, y, width, height = FIXED_BOX
+    images, annotations = [], []
+    for number in range(8):
+        image = np.full((64, 64, 3), 20 * number, np.uint8)
+        image[y : y + height, x : x + width] = 255
+        cv2.imwrite(str(data / f"{number}.png"), image)
+        images.append({"id": number, "file_name": f"{number}.png", "width": 64, "height": 64})
+        thing = {"id": number + 1, "image_id": number, "category_id": 1, "iscrowd": 0}
+        annotations.append(thing | {"bbox": list(FIXED_BOX), "area": width * height})
+    categories = [{"id": 1, "name": "square"}]
+    labels = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "test" / "labels.json").write_text(json.dumps(labels))
+    description = {"family": "detection", "classes": ["square"], "category_ids": [1]}
+    description |= {"pictures": {"test": 8}, "statistics": {}, "source": {}, "splits": {}}
+    (folder / "dataset.json").write_text(json.dumps(description))
+    return folder
+
+
+@pytest.fixture
+def fixed_detector(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a package with an ONNX graph, by hand, that finds `box` in every picture.
+
+    `fixed_detector(name, box=FIXED_BOX, batch="batch")`; a number for `batch` freezes it.
+    """
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    from models.package import (
+        Input,
+        ModelCard,
+        ModelClass,
+        ModelPackage,
+        NewArtifact,
+        Output,
+        Preprocessing,
+    )
+
+    def write(
+        name: str, box: tuple[int, int, int, int] = FIXED_BOX, batch: str | int = "batch"
+    ) -> Path:
+        x, y, width, height = (value / 64 for value in box)
+        centred = np.array([[[x + width / 2, y + height / 2, width, height]]], np.float32)
+        constants = {
+            "zero": np.zeros(1, np.int64),
+            "ones": np.ones(2, np.int64),
+            "logit": np.full((1, 1, 1), 3.0, np.float32),
+            "box": centred,
+        }
+        nodes = [
+            helper.make_node("Shape", ["images"], ["shape"]),
+            helper.make_node("Gather", ["shape", "zero"], ["count"]),
+            helper.make_node("Concat", ["count", "ones"], ["wanted"], axis=0),
+            helper.make_node("Expand", ["logit", "wanted"], ["logits"]),
+            helper.make_node("Expand", ["box", "wanted"], ["boxes"]),
+        ]
+        graph = helper.make_graph(
+            nodes,
+            "fixed",
+            [helper.make_tensor_value_info("images", TensorProto.UINT8, [batch, 64, 64, 3])],
+            [
+                helper.make_tensor_value_info("logits", TensorProto.FLOAT, [batch, 1, 1]),
+                helper.make_tensor_value_info("boxes", TensorProto.FLOAT, [batch, 1, 4]),
+            ],
+            [numpy_helper.from_array(value, key) for key, value in constants.items()],
+        )
+        opset = [helper.make_opsetid("", 18)]
+        file = tmp_path / f"{name}.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=10), file)
+        card = ModelCard(
+            family="detection",
+            network={"name": "fixed"},
+            classes=(ModelClass(name="square", id=1),),
+            input=Input(shape=("batch", 64, 64, 3)),
+            preprocessing=Preprocessing(height=64, width=64),
+            outputs=(
+                Output(name="logits", shape=("batch", 1, 1)),
+                Output(name="boxes", shape=("batch", 1, 4)),
+            ),
+            postprocessing={"kind": "detr"},
+        )
+        artifact = NewArtifact("onnx", {"model.onnx": file})
+        return ModelPackage.create(tmp_path / name, card, [artifact]).folder
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -98,6 +98,9 @@ class Run(Reporter, Protocol):
             ValueError: there is no such model.
         """
 
+    def published_model(self, name: str) -> ModelCopy | None:
+        """Fetch the last published model package of a name in the run's project; None if none."""
+
     def save_dataset(
         self,
         folder: Path,
@@ -157,6 +160,17 @@ class Run(Reporter, Protocol):
 
         Raises:
             ValueError: there is no such run, or it has no result.
+        """
+
+    def artifact_of(self, reference: str, name: str) -> Path:
+        """Fetch a file that another run has kept with `artifact`.
+
+        Args:
+            reference: the other run's task id or its folder.
+            name: of the artifact.
+
+        Raises:
+            ValueError: there is no such run, or it has no such artifact.
         """
 
     def page(self) -> str:

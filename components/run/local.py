@@ -151,6 +151,10 @@ class LocalRun:
         """Find a model of this folder by id or name, or take a package on disk."""
         return self._store.model(reference, self.folder)
 
+    def published_model(self, name: str) -> ModelCopy | None:
+        """Find the model of this folder that was published under a name."""
+        return self._store.published_model(name, self.folder)
+
     def save_dataset(
         self,
         folder: Path,
@@ -201,6 +205,14 @@ class LocalRun:
                 found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
                 return found
         raise ValueError(f"{reference}: no folder of a finished run (there is no result.json)")
+
+    def artifact_of(self, reference: str, name: str) -> Path:
+        """Find an artifact in a stage's folder, given by its path or the stage's name."""
+        for home in (Path(reference), self.root / reference):
+            found = sorted((home / "artifacts").glob(f"{file_name(name)}.*"))
+            if found:
+                return found[0]
+        raise ValueError(f"{reference}: no folder of a run with the artifact '{name}'")
 
     def page(self) -> str:
         """The stage's folder."""

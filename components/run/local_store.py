@@ -112,6 +112,14 @@ class LocalStore:
             raise not_found("model", reference, [home.name for home in there])
         return ModelCopy(unpacked(path.resolve(), scratch / "models"), str(path.resolve()))
 
+    def published_model(self, name: str, scratch: Path) -> ModelCopy | None:
+        """Find the model package that was published under a name."""
+        path = self._models / file_name(name)
+        facts = path / _FACTS
+        if not facts.is_file() or not json.loads(facts.read_text(encoding="utf-8"))["published"]:
+            return None
+        return ModelCopy(unpacked(path.resolve(), scratch / "models"), str(path.resolve()))
+
     def save_model(self, folder: Path, name: str, facts: Mapping[str, Any]) -> ModelRef:
         """Copy a package in under a name."""
         target = self._models / file_name(name)

@@ -20,7 +20,7 @@ from components.run.progress import Progress
 from components.run.records import file_name, plain
 from components.run.stop import StopRequest
 from components.run.tracked_datasets import fetch_dataset, save_dataset
-from components.run.tracked_models import fetch_model, save_model
+from components.run.tracked_models import fetch_model, fetch_published, save_model
 from models.reporting import Image
 
 RESULT = "result"
@@ -118,6 +118,10 @@ class ClearMLRun:
             )
         return found
 
+    def published_model(self, name: str) -> ModelCopy | None:
+        """Download the last published model package of a name."""
+        return fetch_published(name, self.project, self.folder)
+
     def save_dataset(
         self,
         folder: Path,
@@ -178,19 +182,13 @@ class ClearMLRun:
 
     def result_of(self, reference: str) -> dict[str, Any]:
         """Read the result of another task."""
-        fields = ["execution.artifacts", "name"]
-        tasks = call("tasks.get_all", id=[reference], only_fields=fields, search_hidden=True)
-        if not tasks["tasks"]:
-            raise ValueError(f"no task with the id {reference} on this server")
-        artifacts = (tasks["tasks"][0].get("execution") or {}).get("artifacts") or []
-        urls = [artifact["uri"] for artifact in artifacts if artifact["key"] == RESULT]
-        if not urls:
-            raise ValueError(f"task {reference} ({tasks['tasks'][0]['name']}) has no result yet")
-        from clearml import StorageManager
-
-        local = StorageManager.get_local_copy(urls[0], force_download=True)
-        found: dict[str, Any] = json.loads(Path(local).read_text(encoding="utf-8"))
+        file = fetch_artifact(reference, RESULT)
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return found
+
+    def artifact_of(self, reference: str, name: str) -> Path:
+        """Download an artifact of another task."""
+        return fetch_artifact(reference, name)
 
     def page(self) -> str:
         """The task's page in the web application."""
@@ -273,3 +271,22 @@ def _text(value: Any) -> str:
 def _short_hash(options: Mapping[str, str]) -> str:
     text = json.dumps(dict(options), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def fetch_artifact(task: str, name: str) -> Path:
+    """Download an artifact of a task.
+
+    Raises:
+        ValueError: there is no such task, or it has no such artifact.
+    """
+    fields = ["execution.artifacts", "name"]
+    tasks = call("tasks.get_all", id=[task], only_fields=fields, search_hidden=True)["tasks"]
+    if not tasks:
+        raise ValueError(f"no task with the id {task} on this server")
+    artifacts = (tasks[0].get("execution") or {}).get("artifacts") or []
+    urls = [artifact["uri"] for artifact in artifacts if artifact["key"] == name]
+    if not urls:
+        raise ValueError(f"task {task} ({tasks[0]['name']}) has no {name} yet")
+    from clearml import StorageManager
+
+    return Path(StorageManager.get_local_copy(urls[0], force_download=True))

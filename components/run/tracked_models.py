@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -27,7 +28,31 @@ def fetch_model(reference: str, project: str, scratch: Path) -> ModelCopy:
     path = on_disk(reference)
     if path is not None:
         return ModelCopy(unpacked(path.resolve(), scratch / "models"), str(path.resolve()))
-    found = _by_id(reference) if is_id(reference) else _by_name(reference, project)
+    return _download(
+        _by_id(reference) if is_id(reference) else _by_name(reference, project), scratch
+    )
+
+
+def fetch_published(name: str, project: str, scratch: Path) -> ModelCopy | None:
+    """Find the newest published model package of a name and unpack it below `scratch`."""
+    project_id = find_project(project)
+    if project_id is None:
+        return None
+    models = call(
+        "models.get_all",
+        project=[project_id],
+        name=f"^{re.escape(name)}$",
+        ready=True,
+        order_by=["-created"],
+        system_tags=["-archived"],
+        only_fields=["id", "uri"],
+        page=0,
+        page_size=1,
+    )["models"]
+    return _download(models[0], scratch) if models else None
+
+
+def _download(found: Mapping[str, Any], scratch: Path) -> ModelCopy:
     from clearml import StorageManager
 
     local = StorageManager.get_local_copy(found["uri"], extract_archive=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,29 +14,12 @@ from models.detection.labels import Labels as Labels
 from models.detection.labels import read_categories as read_categories
 from models.detection.labels import read_labels as read_labels
 from models.detection.options import SIZE_STEP
+from models.detection.reading import read_picture as read_picture
 from models.detection.scene import Scene
 from models.preprocessing import Preprocessing
 from models.reporting import Image
 from models.training.order import Key, random_seed
 from models.training.picture_cache import PictureCache
-
-
-def read_picture(file: Path) -> Image:
-    """Decode a picture as RGB, its EXIF rotation applied.
-
-    Raises:
-        ValueError: the file is no picture.
-    """
-    import cv2
-
-    try:
-        data = np.fromfile(file, np.uint8)
-    except OSError as error:
-        raise ValueError(f"picture {file} cannot be read: {error.strerror}") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
-    if image is None:
-        raise ValueError(f"picture {file} cannot be decoded; run prepare on its dataset again")
-    return np.asarray(image, np.uint8)
 
 
 @dataclass(frozen=True)

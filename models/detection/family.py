@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from models.detection.audit_options import AuditOptions
 from models.detection.data.options import PrepareOptions
@@ -23,6 +23,7 @@ from models.families import (
     Audit,
     Checkpoints,
     Evaluation,
+    Fused,
     Postprocessor,
     Preparation,
     Presenter,
@@ -134,7 +135,13 @@ class Detection:
         from models.detection.networks.building import build_network
         from models.detection.networks.detector import load_network_weights
 
-        network = build_network(NetworkOptions.model_validate(card.network), len(card.classes))
+        try:
+            options = NetworkOptions.model_validate(card.network)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(["network", *map(str, first["loc"])])
+            raise ValueError(f"model.json: {where}: {first['msg']}") from error
+        network = build_network(options, len(card.classes))
         load_network_weights(network, weights)
         return network
 
@@ -143,6 +150,20 @@ class Detection:
         from models.detection.postprocessing import postprocessor
 
         return postprocessor(card)
+
+    def fused(self, card: ModelCard) -> Fused:
+        """Describe the fused form; see `models.detection.postprocessing.fused`."""
+        from models.detection.postprocessing.fused import fused
+
+        return fused(card)
+
+    def result_tensors(
+        self, card: ModelCard, results: Sequence[Detections]
+    ) -> dict[str, NDArray[Any]]:
+        """Lay detections out as tensors; see `models.detection.result_tensors`."""
+        from models.detection.result_tensors import result_tensors
+
+        return result_tensors(card.class_names, results)
 
     def input_step(self, card: ModelCard) -> int | None:
         """Allow it for YOLOX on backbones of convolutions alone, in its coarsest stride.
@@ -167,6 +188,10 @@ class Detection:
         from models.detection.validation import DetectionValidation
 
         return DetectionValidation(card, dataset, split, most)
+
+    def attends(self, card: ModelCard) -> bool:
+        """Say whether it is a query network: their decoders are transformers."""
+        return "queries" in NetworkOptions.model_validate(card.network).entry.options
 
     def differences(
         self, reference: Sequence[Detections], candidate: Sequence[Detections], floor: float

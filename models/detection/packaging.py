@@ -8,6 +8,7 @@ import torch
 
 from models.detection.dataset import read_categories
 from models.detection.networks.building import build_network
+from models.detection.networks.licence import licence_of
 from models.detection.options import TrainOptions
 from models.detection.train import preprocessing_of
 from models.package import Input, Metric, ModelCard, ModelClass, ModelPackage, NewArtifact
@@ -41,6 +42,7 @@ def save_package(
         preprocessing=preprocessing_of(options),
         outputs=built.outputs(),
         postprocessing=built.postprocessing().model_dump(mode="json"),
+        licence=licence_of(network),
         metrics=tuple(
             Metric(name=name, value=value, split="val", artifact=WEIGHTS)
             for name, value in fitted.metrics.items()

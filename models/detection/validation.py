@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.detection.dataset import read_labels, read_picture
 from models.detection.detections import Detections
+from models.detection.labels import read_labels
 from models.detection.metrics.coco import coco_figures
-from models.detection.metrics.truth import truths_of
+from models.detection.metrics.resampling import PictureRecords
+from models.detection.metrics.truth import Truth, truths_of
+from models.detection.reading import read_picture
 from models.families import Predict
 from models.package import ModelCard
 from models.reporting import Image
@@ -58,9 +62,37 @@ class DetectionValidation:
 
     def measure(self, predict: Predict) -> dict[str, float]:
         """Compute COCO's mAP and mAP50; a figure with nothing to measure it on is left out."""
+        return self.measure_each(predict).values
+
+    def measure_each(
+        self, predict: Predict, indices: Sequence[int] | None = None
+    ) -> DetectionMeasurement:
+        """Measure so that mAP can be had for any choice of the pictures."""
+        indices = range(len(self)) if indices is None else indices
         detections: list[Detections] = []
-        for start in range(0, len(self), _BLOCK):
-            block = range(start, min(start + _BLOCK, len(self)))
+        for start in range(0, len(indices), _BLOCK):
+            block = indices[start : start + _BLOCK]
             detections += predict([self.picture(index) for index in block], 0.0)
-        values = coco_figures(self._truths, detections, self._classes).values
-        return {name: values[name] for name in ("mAP", "mAP50") if np.isfinite(values[name])}
+        truths = [self._truths[index] for index in indices]
+        return DetectionMeasurement(truths, detections, self._classes)
+
+
+class DetectionMeasurement:
+    """Detections on labelled pictures, and what they are worth."""
+
+    def __init__(
+        self, truths: Sequence[Truth], detections: Sequence[Detections], classes: int
+    ) -> None:
+        """Measure; a figure with nothing to measure it on is left out of `values`."""
+        found = coco_figures(truths, detections, classes).values
+        self.values = {name: found[name] for name in ("mAP", "mAP50") if np.isfinite(found[name])}
+        self._matched = truths, detections, classes
+        self._records: PictureRecords | None = None
+
+    def figure(self, counts: NDArray[np.int64] | None = None) -> float:
+        """Compute mAP with each picture counted so often."""
+        if counts is None:
+            return self.values.get("mAP", float("nan"))
+        if self._records is None:
+            self._records = PictureRecords(*self._matched)
+        return self._records.figure(counts)

@@ -8,15 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from models.export.checks import Comparison, latency
-from models.export.options import ExportOptions, Format
+from models.export.forms import RUNTIME_OF, check_possible, write_forms
+from models.export.options import ExportOptions
 from models.export.report import ExportError, ExportReport, FormReport
 from models.families import Family, Validation, family
 from models.package import Metric, ModelPackage, NewArtifact, Parity
-from models.package.card import Precision
 from models.reporting import Reporter
 from models.runtimes import Predictor, load_predictor
-
-_RUNTIMES: dict[Format, str] = {"onnx": "onnxruntime", "openvino": "openvino"}
 
 
 def export(
@@ -50,12 +48,13 @@ def export(
     source, target = ModelPackage.load(package), Path(target)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ValueError(f"{target} is not empty; export into a new folder")
+    check_possible(source, options)
     kind = family(source.card.family)
     validation = kind.validation(source.card, Path(dataset), options.split, options.metric_pictures)
     target.parent.mkdir(parents=True, exist_ok=True)
     room = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        made = _write(source, room, options, reporter)
+        made = write_forms(source, room, options, reporter)
         draft = source.with_artifacts(list(made.values()))
         forms = _measure(kind, draft, validation, options, reporter)
         _refuse_losses(forms, kind.primary_metric, options.budget)
@@ -74,30 +73,6 @@ def export(
     return report
 
 
-def _write(
-    source: ModelPackage, room: Path, options: ExportOptions, reporter: Reporter
-) -> dict[str, NewArtifact]:
-    """Write the forms into a scratch folder; by their main file."""
-    from models.export.onnx_format import write_onnx
-
-    made: dict[str, NewArtifact] = {}
-    onnx = room / "model.onnx"
-    reporter.log("writing ONNX")
-    tool = write_onnx(source, onnx)
-    if "onnx" in options.formats:
-        made[onnx.name] = NewArtifact("onnx", {onnx.name: onnx}, tool=tool)
-    if "openvino" in options.formats:
-        from models.export.openvino_format import write_openvino
-
-        reporter.log("writing OpenVINO")
-        name, xml = "openvino/model", room / "openvino" / "model.xml"
-        precision: Precision = options.openvino_precision
-        tool = write_openvino(source.card, onnx, xml, options.openvino_precision)
-        files = {f"{name}.xml": xml, f"{name}.bin": xml.with_suffix(".bin")}
-        made[f"{name}.xml"] = NewArtifact("openvino", files, precision, tool=tool)
-    return made
-
-
 def _measure(
     kind: Family,
     draft: ModelPackage,
@@ -112,18 +87,19 @@ def _measure(
         reporter.log(f"measuring torch on {len(validation)} pictures of {validation.split}")
         forms = [_form(draft, reference, comparison, None, validation.measure(reference), options)]
     best = forms[0].metrics.get(metric, 0.0)
-    for name in options.formats:
-        runtime = _RUNTIMES[name]
-        with load_predictor(draft, runtime, "cpu", options.threads) as candidate:
-            half = draft.artifact(name).precision == "float16"
-            tolerance = options.tolerance_float16 if half else options.tolerance
-            parity = comparison.parity(candidate, tolerance)
+    for wanted in options.forms:
+        runtime = RUNTIME_OF[wanted.format]
+        device = "cuda" if wanted.format == "tensorrt" else "cpu"
+        with load_predictor(
+            draft, runtime, device, options.threads, precision=wanted.precision
+        ) as candidate:
+            parity = comparison.parity(candidate, options.tolerance_of(wanted.precision))
             if parity is None:
                 reporter.log(
                     f"warning: the model finds nothing surer than {options.floor:g} on these "
                     f"pictures, so the runtimes' results could not be compared"
                 )
-            reporter.log(f"measuring {runtime} on {len(validation)} pictures")
+            reporter.log(f"measuring {candidate.engine.artifact} on {len(validation)} pictures")
             metrics = validation.measure(candidate)
             form = _form(draft, candidate, comparison, parity, metrics, options, best, metric)
             forms.append(form)

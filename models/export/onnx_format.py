@@ -7,34 +7,41 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from models.export.report import ExportError
-from models.package import ModelCard, ModelPackage
+from models.package import ModelCard, ModelPackage, Output
+from models.package.card import Precision
 from models.runtimes.engines import library
 
 OPSET = 20
 METADATA = "sightline"
 """Key of the metadata in the file: `model.json` without figures, files and lineage."""
+FORM = "sightline.form"
+"""Key of what this file is among the model's forms."""
 
 
-def write_onnx(package: ModelPackage, file: Path) -> str:
-    """Write the package's network as ONNX, for batches of any size.
+def write_onnx(
+    package: ModelPackage, file: Path, batch: int | None = None, simplify: bool = False
+) -> str:
+    """Write the package's network as ONNX, in float32 and with the postprocessor apart.
 
     Args:
         package: with safetensors.
         file: to write.
+        batch: pictures that it takes at once; None for any number.
+        simplify: fold constants and merge nodes.
 
     Returns:
-        The tool and its version.
+        The tools and their versions.
 
     Raises:
         ValueError: a library is missing.
-        ExportError: the graph isn't what `model.json` says.
+        ExportError: the graph isn't what `model.json` says, or simplifying changed its results.
     """
-    onnx = library("onnx", "export", "export to ONNX")
+    library("onnx", "export", "export to ONNX")
     library("onnxscript", "export", "export to ONNX")
     library("torch", "train", "export to ONNX")
     import torch
@@ -42,12 +49,62 @@ def write_onnx(package: ModelPackage, file: Path) -> str:
     graph = _graph(package)
     _strip(graph)
     check_shapes(graph, package.card)
-    for key, value in _metadata(package.card).items():
-        graph.metadata_props.add(key=key, value=value)
+    if batch is not None:
+        fix_batch(graph, batch)
+    tool = f"torch {torch.__version__}"
+    if simplify:
+        from models.export.simplifying import simplified
+
+        graph, slimmer = simplified(graph, package.card)
+        tool += f", {slimmer}"
+    check_shapes(graph, package.card, batch)
+    describe(graph, package.card, "float32", batch)
+    save_onnx(graph, file)
+    return tool
+
+
+def save_onnx(graph: Any, file: Path) -> None:
+    """Check a graph and write it; the same graph gives the same bytes."""
+    import onnx
+
     onnx.checker.check_model(graph, full_check=True)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(graph.SerializeToString(deterministic=True))
-    return f"torch {torch.__version__}"
+
+
+def fix_batch(graph: Any, batch: int) -> None:
+    """Freeze the graph's free batch size, on purpose."""
+    for value in (*graph.graph.input, *graph.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = batch
+    # They speak of the free size; whoever needs them infers them anew.
+    del graph.graph.value_info[:]
+
+
+def describe(
+    graph: Any,
+    card: ModelCard,
+    precision: Precision,
+    batch: int | None,
+    fused: Sequence[Output] | None = None,
+) -> None:
+    """Write into the file what it is: two entries of `metadata_props`, both JSON.
+
+    `sightline` is `model.json` without figures, files and lineage: classes, preprocessing,
+    threshold, family, network, library versions, licence. `sightline.form` is this form of it:
+    precision, batch (null for any), whether the postprocessor is inside, the outputs.
+    """
+    kept = card.model_dump(mode="json", by_alias=True, exclude={"artifacts", "metrics", "lineage"})
+    outputs = card.outputs if fused is None else fused
+    form = {
+        "precision": precision,
+        "batch": batch,
+        "postprocessor": "apart" if fused is None else "fused",
+        "outputs": [output.model_dump(mode="json") for output in outputs],
+    }
+    del graph.metadata_props[:]
+    for key, content in ((METADATA, kept), (FORM, form)):
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        graph.metadata_props.add(key=key, value=text)
 
 
 def _graph(package: ModelPackage) -> Any:
@@ -126,32 +183,37 @@ def _strip_nodes(nodes: Iterable[Any]) -> None:
                 _strip_graph(inner)
 
 
-def check_shapes(graph: Any, card: ModelCard) -> None:
-    """Hold the graph's inputs and outputs against `model.json`, the free batch size above all.
+def check_shapes(
+    graph: Any, card: ModelCard, batch: int | None = None, fused: Sequence[Output] | None = None
+) -> None:
+    """Hold the graph's inputs and outputs against `model.json`, the batch size above all.
+
+    Args:
+        graph: ONNX.
+        card: says what must be.
+        batch: the fixed batch size; None asks for a free one.
+        fused: outputs of a graph with the postprocessor inside.
 
     Raises:
         ExportError: they differ.
     """
-    wanted = [(card.input.name, tuple(card.input.shape))]
-    wanted += [(output.name, tuple(output.shape)) for output in card.outputs]
-    found = [
-        (
-            value.name,
-            tuple(size.dim_param or size.dim_value for size in value.type.tensor_type.shape.dim),
-        )
-        for value in (*graph.graph.input, *graph.graph.output)
-    ]
-    for (name, shape), (have_name, have) in zip(wanted, found, strict=False):
-        if (name, shape) == (have_name, have):
+    first: str | int = "batch" if batch is None else batch
+    outputs = card.outputs if fused is None else fused
+    wanted: list[tuple[str, tuple[str | int, ...], str]]
+    wanted = [(card.input.name, (first, *card.input.shape[1:]), card.input.dtype)]
+    wanted += [(output.name, (first, *output.shape[1:]), output.dtype) for output in outputs]
+    found = [_signature(value) for value in (*graph.graph.input, *graph.graph.output)]
+    for (name, shape, kind), (have_name, have, have_kind) in zip(wanted, found, strict=False):
+        if (name, shape, kind) == (have_name, have, have_kind):
             continue
-        if name == have_name and shape[1:] == have[1:] and isinstance(have[0], int):
+        if name == have_name and shape[1:] == have[1:] and shape[0] != have[0]:
             raise ExportError(
                 f"the ONNX graph's batch size is frozen at {have[0]} in '{name}': the network "
                 f"turns its batch size into a plain number somewhere"
             )
         raise ExportError(
-            f"the ONNX graph has '{have_name}' of shape {list(have)} where model.json says "
-            f"'{name}' of shape {list(shape)}"
+            f"the ONNX graph has '{have_name}' of shape {list(have)} ({have_kind}) where "
+            f"model.json says '{name}' of shape {list(shape)} ({kind})"
         )
     if len(wanted) != len(found):
         raise ExportError(
@@ -159,6 +221,10 @@ def check_shapes(graph: Any, card: ModelCard) -> None:
         )
 
 
-def _metadata(card: ModelCard) -> dict[str, str]:
-    kept = card.model_dump(mode="json", by_alias=True, exclude={"artifacts", "metrics", "lineage"})
-    return {METADATA: json.dumps(kept, ensure_ascii=False, separators=(",", ":"))}
+def _signature(value: Any) -> tuple[str, tuple[str | int, ...], str]:
+    """Name, shape and dtype of an input or output of a graph."""
+    from onnx import helper
+
+    tensor = value.type.tensor_type
+    shape = tuple(size.dim_param or size.dim_value for size in tensor.shape.dim)
+    return value.name, shape, str(helper.tensor_dtype_to_np_dtype(tensor.elem_type))

@@ -39,6 +39,11 @@ class FormReport:
     """None for PyTorch itself, and where the model found nothing to compare."""
     latency: Latency | None
 
+    @property
+    def name(self) -> str:
+        """The runtime, and the precision unless it is float32."""
+        return self.runtime if self.precision == "float32" else f"{self.runtime} {self.precision}"
+
 
 @dataclass(frozen=True)
 class ExportReport:

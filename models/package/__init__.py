@@ -5,6 +5,7 @@ from models.package.card import (
     SCHEMA,
     Artifact,
     DatasetLineage,
+    Device,
     Input,
     Licence,
     Lineage,
@@ -14,6 +15,7 @@ from models.package.card import (
     Output,
     PackageFile,
     Parity,
+    Quantization,
     Threshold,
 )
 from models.package.folder import ModelPackage, NewArtifact
@@ -24,6 +26,7 @@ __all__ = [
     "SCHEMA",
     "Artifact",
     "DatasetLineage",
+    "Device",
     "Input",
     "Licence",
     "Lineage",
@@ -36,6 +39,7 @@ __all__ = [
     "PackageFile",
     "Parity",
     "Preprocessing",
+    "Quantization",
     "Threshold",
     "library_versions",
     "unzip_package",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,8 +31,22 @@ def zip_package(folder: Path | str, archive: Path | str) -> Path:
     Raises:
         ValueError: the package is damaged.
     """
-    package, archive = ModelPackage.load(folder), Path(archive)
-    sources = {CARD: package.folder / CARD, **package.sources}
+    package = ModelPackage.load(folder)
+    return write_zip({CARD: package.folder / CARD, **package.sources}, Path(archive))
+
+
+def write_zip(sources: Mapping[str, Path], archive: Path) -> Path:
+    """Write files into a zip, which appears whole or not at all: the same files, the same bytes.
+
+    They are sorted, uncompressed and without times or owners.
+
+    Args:
+        sources: files by their names in the zip.
+        archive: the zip to write; an earlier one is replaced.
+
+    Returns:
+        `archive`.
+    """
     archive.parent.mkdir(parents=True, exist_ok=True)
     part = archive.with_name(f".{archive.name}.part")
     try:

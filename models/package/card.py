@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal, Self
 
@@ -23,7 +24,8 @@ from models.preprocessing import Preprocessing
 SCHEMA: Final = 1
 """Version of the schema. It grows when a package could be misread by code that knew it before."""
 
-Format = Literal["safetensors", "onnx", "openvino"]
+Format = Literal["safetensors", "onnx", "onnx-fused", "openvino", "tensorrt"]
+"""`onnx-fused` has the postprocessor inside and other outputs than the rest, its family's."""
 Precision = Literal["float32", "float16", "bfloat16", "int8", "mixed"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Confidence = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -74,13 +76,26 @@ class Input(_Part):
     """Pixels as they are: normalisation is inside the artifacts."""
 
 
+Size = Annotated[int, Field(ge=1, le=1 << 24)]
+"""Of one axis of an output."""
+_MOST_VALUES = 1 << 26
+"""Of an output for one picture; 24,000 places with 80 classes are 2 million."""
+
+
 class Output(_Part):
     """An output tensor of every artifact, in this order."""
 
     name: Name
-    shape: tuple[Literal["batch"] | PositiveInt, ...]
-    dtype: Literal["float32"] = "float32"
+    shape: Annotated[tuple[Literal["batch"] | Size, ...], Field(min_length=1, max_length=8)]
+    dtype: Literal["float32", "int64"] = "float32"
     meaning: str = ""
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> Self:
+        values = math.prod(size for size in self.shape if size != "batch")
+        if values > _MOST_VALUES:
+            raise ValueError(f"'{self.name}' would have {values} values for each picture")
+        return self
 
 
 class Threshold(_Part):
@@ -134,6 +149,33 @@ class Parity(_Part):
     """By quantity."""
 
 
+class Quantization(_Part):
+    """How an artifact's layers came to compute in 8-bit integers."""
+
+    method: Literal["post-training", "accuracy-control", "training"]
+    """`accuracy-control`: post-training, and layers put back to float until the loss was small
+    enough; `training`: trained on with rounding in place."""
+    preset: str = ""
+    """What the activations' ranges may be: `mixed` or `performance` (symmetric)."""
+    split: Name
+    """Split whose pictures gave the ranges of values."""
+    pictures: PositiveInt
+    """How many of them."""
+    layers: NonNegativeInt
+    """Layers with weights that compute in 8-bit integers."""
+    float_layers: tuple[str, ...] = ()
+    """Names of those that don't."""
+
+
+class Device(_Part):
+    """The GPU and the library that an artifact was built for, which runs nowhere else."""
+
+    gpu: Name
+    compute_capability: Annotated[str, StringConstraints(pattern=r"^\d{1,3}\.\d{1,3}$")]
+    tensorrt: Name
+    """Version of the library."""
+
+
 class Artifact(_Part):
     """One form of the model."""
 
@@ -144,6 +186,12 @@ class Artifact(_Part):
     parity: Parity | None = None
     tool: str = ""
     """What wrote it, with its version."""
+    quantization: Quantization | None = None
+    """For 8-bit integers."""
+    batch: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Pictures that it takes at once, neither more nor fewer; null for any number."""
+    device: Device | None = None
+    """What it was built for; null for what runs anywhere."""
 
     @property
     def file(self) -> str:
@@ -242,6 +290,8 @@ class ModelCard(_Part):
 
 
 def _none_twice(what: str, values: list[str] | list[int]) -> None:
-    twice = next((value for value in values if values.count(value) > 1), None)  # type: ignore[arg-type]
-    if twice is not None:
-        raise ValueError(f"{what}: {twice} is there twice")
+    seen: set[str | int] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{what}: {value} is there twice")
+        seen.add(value)

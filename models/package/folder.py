@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from models.package.card import (
     SCHEMA,
     Artifact,
+    Device,
     Format,
     Lineage,
     Metric,
@@ -24,6 +25,7 @@ from models.package.card import (
     PackageFile,
     Parity,
     Precision,
+    Quantization,
     Threshold,
 )
 from models.package.libraries import library_versions
@@ -42,6 +44,14 @@ class NewArtifact:
     precision: Precision = "float32"
     parity: Parity | None = None
     tool: str = ""
+    quantization: Quantization | None = None
+    batch: int | None = None
+    device: Device | None = None
+
+    @property
+    def file(self) -> str:
+        """The file to open, by its name in the package."""
+        return next(iter(self.files))
 
 
 @dataclass(frozen=True)
@@ -237,6 +247,9 @@ def _artifact(new: NewArtifact) -> Artifact:
         files=files,
         parity=new.parity,
         tool=new.tool,
+        quantization=new.quantization,
+        batch=new.batch,
+        device=new.device,
     )
 
 

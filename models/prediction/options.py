@@ -41,6 +41,9 @@ class PredictionOptions(Options):
     the package and this machine have: a GPU first, then OpenVINO, ONNX Runtime, PyTorch."""
     precision: Literal["float32", "float16", "bfloat16", "int8", "mixed"] | None = None
     """Which of the runtime's forms in the package to run; null takes the first."""
+    url: str | None = None
+    """Address of the model on a server, `http://HOST:PORT/v2/models/NAME`, which then runs the
+    network (runtime remote); null runs it here."""
     device: str = "auto"
     """`auto` takes a GPU that the runtime can use, else the CPU; `cpu`, `cuda`, `cuda:1`."""
     threads: int | None = Field(None, ge=1)

@@ -1,4 +1,4 @@
-"""Running model packages: one `Predictor` over PyTorch, ONNX Runtime and OpenVINO."""
+"""Running model packages: one `Predictor` over PyTorch, ONNX Runtime, OpenVINO and servers."""
 
 from models.runtimes.engines import RUNTIMES, Engine, EngineOptions
 from models.runtimes.predictor import Predictor, load_predictor

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.package import ModelPackage
+from models.families import family
+from models.package import ModelPackage, Output
+from models.package.card import Format
+from models.package.onnx_data import check_onnx_data
 from models.runtimes.engines import EngineOptions, Outputs, library
 
 
 class OnnxRuntimeEngine:
     """Runs the package's ONNX file."""
+
+    format: Format = "onnx"
 
     def __init__(self, package: ModelPackage, options: EngineOptions) -> None:
         """Load the graph.
@@ -24,7 +30,7 @@ class OnnxRuntimeEngine:
         runtime = library("onnxruntime", "export", "the runtime onnxruntime")
         if options.arithmetic != "float32":
             raise ValueError("onnxruntime computes in what the ONNX file says; use float32")
-        artifact = package.artifact("onnx", options.precision)
+        artifact = package.artifact(self.format, options.precision)
         self.artifact = artifact.file
         providers = _providers(runtime, options.device)
         settings = runtime.SessionOptions()
@@ -35,6 +41,7 @@ class OnnxRuntimeEngine:
         # Threads that spin while they wait take the cores from decoding.
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         file = package.path(artifact)
+        check_onnx_data(file, artifact)
         try:
             self._session: Any = runtime.InferenceSession(
                 os.fspath(file), settings, providers=providers
@@ -49,7 +56,7 @@ class OnnxRuntimeEngine:
             raise ValueError(f"device={options.device}: ONNX Runtime could not start {wanted}")
         self.device = used.removesuffix("ExecutionProvider").lower()
         self._input = package.card.input.name
-        self._outputs = [output.name for output in package.card.outputs]
+        self._outputs = [output.name for output in self._described(package)]
 
     def __call__(self, inputs: NDArray[np.uint8]) -> Outputs:
         """Run one batch."""
@@ -58,6 +65,18 @@ class OnnxRuntimeEngine:
     def close(self) -> None:
         """Free the session."""
         self._session = None
+
+    def _described(self, package: ModelPackage) -> Sequence[Output]:
+        return package.card.outputs
+
+
+class FusedEngine(OnnxRuntimeEngine):
+    """Runs the ONNX file that has the postprocessor inside."""
+
+    format = "onnx-fused"
+
+    def _described(self, package: ModelPackage) -> Sequence[Output]:
+        return family(package.card.family).fused(package.card).outputs
 
 
 def _providers(runtime: Any, device: str) -> list[Any]:

@@ -29,7 +29,9 @@ ingest.synthetic.train=12 ingest.synthetic.val=4 ingest.synthetic.test=4
 ingest.synthetic.sizes=[[200,160]] ingest.synthetic.symbols=2 prepare.previews=0
 train.network.hidden_width=32 train.network.decoder_layers=2 train.network.queries=4
 train.network.denoising_queries=0 train.network.levels=1 train.batch_size=4 train.samples.count=0
-export.formats=onnx export.latency_calls=0
+export.formats=onnx export.latency_calls=0 quantize.forms=onnx quantize.latency_calls=0
+quantize.calibration_pictures=4 benchmark.runtimes=onnxruntime benchmark.seconds=0.2
+benchmark.rounds=1 benchmark.batches=1 benchmark.resamples=0
 """
 
 

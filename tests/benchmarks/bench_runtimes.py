@@ -100,7 +100,7 @@ def table(package: ModelPackage, picture: np.ndarray, file: Path, threads: int, 
     print(f"{'runtime':<12} {'network':>9} {'end to end':>11} {'decoded too':>12} {'of 8':>9}")
     inputs, _ = package.card.preprocessing([picture])
     eight = np.repeat(inputs, 8, axis=0)
-    for runtime in RUNTIMES:
+    for runtime in (name for name, entry in RUNTIMES.items() if entry.format):
         with load_predictor(package, runtime, "cpu", threads) as predictor:
             network = median_ms(partial(predictor.engine, inputs), calls)
             whole = median_ms(partial(predictor, [picture]), calls)

@@ -128,3 +128,18 @@ def test_a_version_without_a_change_stores_nothing(stack: Any, tmp_path: Path) -
     assert found["parents"] == [first]
     assert found["files"] == sizes(folder)
     assert found["stored"] == 0
+
+
+def cached(stack: Any, dataset: str) -> list[Path]:
+    """Copies of a dataset in the SDK's cache."""
+    return [p for p in stack.home.root.rglob(f"ds_*{dataset}*") if p.is_dir() and any(p.iterdir())]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_local_copy_is_kept_or_dropped(stack: Any, tmp_path: Path, keep: bool) -> None:
+    raw = ingest(stack, source(tmp_path / "a", range(12)), f"kept-{keep}")
+    command(
+        stack, "-m", "components.prepare", f"dataset={raw}", f"keep_local={str(keep).lower()}",
+        "previews=0",
+    )  # fmt: skip
+    assert bool(cached(stack, raw)) == keep

@@ -37,6 +37,16 @@ TINY_TRAINING = (
     "train.samples.count=0",
     "export.formats=onnx",
     "export.latency_calls=0",
+    "quantize.forms=onnx",
+    "quantize.calibration_pictures=4",
+    "quantize.parity_pictures=3",
+    "quantize.latency_calls=0",
+    "quantize.resamples=100",
+    "benchmark.runtimes=onnxruntime",
+    "benchmark.seconds=0.2",
+    "benchmark.rounds=1",
+    "benchmark.batches=1",
+    "benchmark.resamples=0",
 )
 
 

@@ -12,7 +12,17 @@ def test_the_graphs_are_sound(name: str) -> None:
 
 def test_detection_runs_every_stage_after_the_one_before() -> None:
     one = graph("detection")
-    assert one.stages == ["ingest", "prepare", "train", "tune", "evaluate", "export", "publish"]
+    assert one.stages == [
+        "ingest",
+        "prepare",
+        "train",
+        "tune",
+        "evaluate",
+        "export",
+        "quantize",
+        "benchmark",
+        "publish",
+    ]
     assert one.step("evaluate").parents == ["tune", "prepare"]
     # A model that fails the gate is never exported.
     assert "evaluate" in one.step("export").parents

@@ -74,8 +74,9 @@ def test_a_dataset_by_name_becomes_the_version_of_now(monkeypatch: pytest.Monkey
         return "f" * 32
 
     monkeypatch.setattr(preflight, "find_dataset", find)
+    users = ("train", "tune", "evaluate", "export", "quantize", "benchmark")
     found = settled("pipeline=train-eval", "dataset=cells@latest", "project=P")
-    assert {found[n]["dataset"] for n in ("train", "tune", "evaluate", "export")} == {"f" * 32}
+    assert {found[n]["dataset"] for n in users} == {"f" * 32}
     assert asked == [("cells@latest", "P")]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from models.reporting import Image
+from models.images import Image
 
 Colour = tuple[int, int, int]
 

@@ -181,6 +181,15 @@ class Report:
             for place, count in enumerate(found.counts)
         ]
 
+    def precision_recall(self) -> dict[str, Any]:
+        """Give precision at IoU 0.5 over recall, by class; None where a recall isn't reached."""
+        curves = {}
+        for label, name in enumerate(self.classes):
+            values = self.coco.precision50[:, label].round(4).tolist()
+            if not all(math.isnan(value) for value in values):
+                curves[name] = [_known(value) for value in values]
+        return {"recall": np.linspace(0.0, 1.0, 101).round(2).tolist(), "precision": curves}
+
     def details(self) -> dict[str, Any]:
         """Give all tables as JSON-able values."""
         return {
@@ -189,6 +198,7 @@ class Report:
             "by_size": self.by_size(),
             "errors": self.error_rows(),
             "calibration": self.calibration_rows(),
+            "precision_recall": self.precision_recall(),
             "confusion": {
                 "classes": [*self.classes, "background"],
                 "counts": self.confusion.tolist(),

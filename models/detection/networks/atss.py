@@ -19,6 +19,7 @@ from models.detection.networks.dense import (
     truths,
 )
 from models.detection.networks.detector import Target
+from models.detection.networks.normaliser import mean_counts
 from models.detection.networks.options import NetworkOptions
 from models.detection.networks.overlap import iou_and_giou, to_corners
 from models.detection.networks.starting import start_from
@@ -89,10 +90,13 @@ class Atss(DenseDetector):
             goal[picture, place, labels[thing]] = 1
             middle = centreness(anchors[place], corners[thing])
             giou = iou_and_giou(to_corners(boxes[picture, place]), corners[thing])[1]
-            count = max(len(place), 1)
+            count, weight = mean_counts(
+                len(place), float(middle.sum()), device=logits.device, least=1e-6
+            )
+            count = max(count, 1.0)
             return {
                 "classification": sigmoid_focal_loss(logits, goal, ALPHA, GAMMA, "sum") / count,
-                "GIoU": BOX_WEIGHT * ((1 - giou) * middle).sum() / middle.sum().clamp(min=1e-6),
+                "GIoU": BOX_WEIGHT * ((1 - giou) * middle).sum() / weight,
                 "centreness": functional.binary_cross_entropy_with_logits(
                     centre[picture, place], middle, reduction="sum"
                 )

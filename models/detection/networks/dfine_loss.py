@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from models.detection.networks.assignment import MatchingCost, Pairs, as_pairs, match, unite
 from models.detection.networks.detector import Target
+from models.detection.networks.normaliser import mean_counts
 from models.detection.networks.overlap import iou_and_giou, to_corners
 
 ClassificationLoss = Literal["varifocal", "matchability"]
@@ -123,12 +124,12 @@ class DFineLoss:
         pairs = as_pairs(united, targets, device)
         truth = torch.cat([target["boxes"] for target in targets]).to(every_box)
         labels = torch.cat([target["class_labels"] for target in targets])
-        count = max(sum(len(target["class_labels"]) for target in targets), 1)
+        count, paired = mean_counts(len(labels), len(pairs), device=device)
         parts = {
             "classification": self._classification(every_logits, every_box, own, labels, truth)
             / count,
-            **self._boxes(every_box, pairs, truth, max(len(pairs), 1)),
-            **self._edges(answers, pairs, truth, max(len(pairs), 1)),
+            **self._boxes(every_box, pairs, truth, paired),
+            **self._edges(answers, pairs, truth, paired),
         }
         if noisy is not None:
             pairs = as_pairs(noisy_matches, targets, device)
@@ -171,7 +172,7 @@ class DFineLoss:
         )
         return self._options.classification_weight * loss
 
-    def _boxes(self, boxes: Tensor, pairs: Pairs, truth: Tensor, count: int) -> dict[str, Tensor]:
+    def _boxes(self, boxes: Tensor, pairs: Pairs, truth: Tensor, count: float) -> dict[str, Tensor]:
         """L1 and GIoU of the same pairs in all layers, boxes [L, B, Q, 4]."""
         found, wanted = boxes[:, pairs.picture, pairs.query], truth[pairs.object]
         giou = iou_and_giou(to_corners(found), to_corners(wanted))[1]
@@ -181,7 +182,7 @@ class DFineLoss:
         }
 
     def _edges(
-        self, answers: Answers, pairs: Pairs, truth: Tensor, count: int
+        self, answers: Answers, pairs: Pairs, truth: Tensor, count: float
     ) -> dict[str, Tensor]:
         """FGL of every layer, and DDF of all but the last, which teaches the others."""
         at = pairs.picture, pairs.query

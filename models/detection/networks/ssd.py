@@ -24,6 +24,7 @@ from models.detection.networks.dense import (
     truths,
 )
 from models.detection.networks.detector import Target
+from models.detection.networks.normaliser import mean_counts
 from models.detection.networks.options import NetworkOptions
 from models.detection.networks.overlap import iou_and_giou, to_corners
 from models.detection.networks.starting import start_from
@@ -104,7 +105,7 @@ class Ssd(DenseDetector):
             rank = wrong.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
             # A picture without objects still says what isn't one.
             hard = rank < (NEGATIVES * hit.sum(1, keepdim=True)).clamp(min=NEGATIVES)
-        count = max(int(hit.sum()), 1)
+        (count,) = mean_counts(int(hit.sum()), device=hit.device)
         box = functional.smooth_l1_loss(
             offsets[hit],
             encode(wanted[hit], anchors.expand(len(hit), -1, -1)[hit]),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.detection.networks.normaliser import mean_counts
 from models.detection.networks.overlap import iou_and_giou, to_corners
 
 CENTRE_RADIUS = 2.5
@@ -61,7 +62,7 @@ def yolox_losses(answers: Answers, truths: Sequence[tuple[Tensor, Tensor]]) -> d
         [label[thing] for (label, _), (_, thing, _) in zip(truths, matched, strict=True)]
     )
     quality = torch.cat([iou for _, _, iou in matched])
-    count = max(len(place), 1)
+    (count,) = mean_counts(len(place), device=answers.logits.device)
 
     present = torch.zeros_like(answers.objectness)
     present[picture, place] = 1

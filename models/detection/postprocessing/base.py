@@ -6,15 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from models.detection.detections import Detections
-from models.preprocessing import Placement, Preprocessing, to_pictures
-
-Tensors = Sequence[NDArray[np.float32]]
-"""A network's outputs in the order of `model.json`, batch first."""
+from models.detection.postprocessing.candidates import Tensors, place
+from models.preprocessing import Placement, Preprocessing
 
 
 class Postprocessing(BaseModel, ABC):
@@ -44,9 +40,7 @@ class Postprocessing(BaseModel, ABC):
         self, candidates: Detections, preprocessing: Preprocessing, placement: Placement
     ) -> Detections:
         """Turn one picture's candidates into detections in its own pixels, clipped to it."""
-        size = np.array([preprocessing.width, preprocessing.height] * 2, np.float32)
-        (boxes,) = to_pictures((candidates.boxes * size)[None], [placement])
-        return Detections(boxes, candidates.scores, candidates.classes)
+        return place(candidates, preprocessing.width, preprocessing.height, placement)
 
     def __call__(
         self, outputs: Tensors, preprocessing: Preprocessing, placements: Sequence[Placement]
@@ -63,20 +57,3 @@ class Postprocessing(BaseModel, ABC):
         """
         found = zip(self.candidates(outputs), placements, strict=True)
         return [self.place(one, preprocessing, placement) for one, placement in found]
-
-
-def to_corners(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn centre x, centre y, width, height [..., 4] into left, top, right, bottom."""
-    half = boxes[..., 2:] / 2
-    return np.concatenate([boxes[..., :2] - half, boxes[..., :2] + half], axis=-1)
-
-
-def surest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Indices of the `count` greatest of each row [B, N], greatest first, ties by index."""
-    if count < scores.shape[1]:
-        # Sorting all 24,000 candidates of 300 queries and 80 classes would take ten times as long.
-        kept = np.sort(np.argpartition(-scores, count - 1, axis=1)[:, :count], axis=1)
-    else:
-        kept = np.broadcast_to(np.arange(scores.shape[1]), scores.shape)
-    order = np.argsort(-np.take_along_axis(scores, kept, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(kept, order, axis=1)

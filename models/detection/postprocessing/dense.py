@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from models.detection.detections import Detections
-from models.detection.postprocessing.base import Postprocessing, Tensors, surest, to_corners
-
-_GRID = 4096.0
-"""Boxes are scaled by this for OpenCV's NMS, which takes a union below 1e-6 for no area at all."""
+from models.detection.postprocessing.base import Postprocessing
+from models.detection.postprocessing.candidates import Tensors, dense_candidates
 
 
 class DensePostprocessing(Postprocessing):
@@ -42,43 +37,10 @@ class DensePostprocessing(Postprocessing):
 
     def candidates(self, outputs: Tensors) -> list[Detections]:
         """Pick the surest pairs of place and class that don't overlap surer ones."""
-        scores, boxes = outputs
-        return [self._thin_out(one, where) for one, where in zip(scores, boxes, strict=True)]
-
-    def _thin_out(self, scores: NDArray[np.float32], boxes: NDArray[np.float32]) -> Detections:
-        """Do it for one picture: scores [places, classes], boxes [places, 4]."""
-        flat = scores.reshape(-1)
-        likely = np.flatnonzero(flat > self.least_score)
-        if not len(likely):
-            return Detections.none()
-        most = min(self.candidates_before_nms, len(likely))
-        likely = likely[surest(flat[likely][None], most)[0]]
-        place, label = np.divmod(likely, scores.shape[1])
-        finite = np.isfinite(boxes[place]).all(axis=1)  # INT8 or a broken export may give others
-        place, label, sure = place[finite], label[finite], flat[likely][finite]
-        corners = to_corners(boxes[place])
-        kept = _nms(corners, sure, label, self.nms_iou)[: self.max_detections]
-        return Detections(corners[kept], sure[kept], label[kept].astype(np.int64))
-
-
-def _nms(
-    corners: NDArray[np.float32],
-    scores: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    iou: float,
-) -> NDArray[np.int64]:
-    """Indices of the boxes that are kept, the surest first.
-
-    Args:
-        corners: left, top, right, bottom as shares, [N, 4].
-        scores: falling, [N].
-        labels: class indices; boxes of different classes don't suppress each other, [N].
-        iou: overlap that is still borne.
-    """
-    # Classes are moved apart, each into a range of its own, so that no two of them overlap.
-    bounded = corners.astype(np.float64).clip(-2.0, 3.0) * _GRID
-    start = bounded[:, :2] + labels[:, None] * (6 * _GRID)
-    rectangles = np.concatenate([start, (bounded[:, 2:] - bounded[:, :2]).clip(min=0)], axis=1)
-    # OpenCV leaves scores of 0 out, and what comes here is above `least_score` >= 0 already.
-    kept = cv2.dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), 0.0, iou)
-    return np.asarray(kept, np.int64).reshape(-1)
+        return dense_candidates(
+            outputs,
+            least_score=self.least_score,
+            candidates_before_nms=self.candidates_before_nms,
+            nms_iou=self.nms_iou,
+            max_detections=self.max_detections,
+        )

@@ -9,21 +9,20 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from models.detection.detections import Detections
-from models.detection.postprocessing.base import Postprocessing
 from models.detection.postprocessing.dense import DensePostprocessing
 from models.detection.postprocessing.queries import QueryPostprocessing
 from models.families import Postprocessor
 from models.package import ModelCard
 from models.preprocessing import Placement
 
-KINDS: dict[str, type[Postprocessing]] = {
+KINDS: dict[str, type[QueryPostprocessing] | type[DensePostprocessing]] = {
     "detr": QueryPostprocessing,
     "dense": DensePostprocessing,
 }
 
 
-def postprocessor(card: ModelCard) -> Postprocessor:
-    """Make what turns a package's output tensors into detections.
+def steps_of(card: ModelCard) -> QueryPostprocessing | DensePostprocessing:
+    """Read what a package says about its postprocessing.
 
     Raises:
         ValueError: `model.json` asks for something else than this code does.
@@ -41,6 +40,16 @@ def postprocessor(card: ModelCard) -> Postprocessor:
     names = tuple(output.name for output in card.outputs)
     if names != steps.outputs:
         raise ValueError(f"model.json: outputs: expected {steps.outputs}, got {names}")
+    return steps
+
+
+def postprocessor(card: ModelCard) -> Postprocessor:
+    """Make what turns a package's output tensors into detections.
+
+    Raises:
+        ValueError: `model.json` asks for something else than this code does.
+    """
+    steps = steps_of(card)
     limits = np.array(card.class_thresholds, np.float32)
 
     def process(

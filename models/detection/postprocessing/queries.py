@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import numpy as np
 from pydantic import Field
 
 from models.detection.detections import Detections
-from models.detection.postprocessing.base import Postprocessing, Tensors, surest, to_corners
+from models.detection.postprocessing.base import Postprocessing
+from models.detection.postprocessing.candidates import Tensors, query_candidates
 
 
 class QueryPostprocessing(Postprocessing):
@@ -32,13 +32,4 @@ class QueryPostprocessing(Postprocessing):
 
     def candidates(self, outputs: Tensors) -> list[Detections]:
         """Pick the surest pairs of query and class."""
-        logits, boxes = outputs
-        batch, queries, classes = logits.shape
-        flat = logits.reshape(batch, queries * classes)
-        kept = surest(flat, min(self.max_detections, flat.shape[1]))
-        with np.errstate(over="ignore"):  # exp(90) is inf in float32, and 1 / inf is the right 0
-            scores = 1 / (1 + np.exp(-np.take_along_axis(flat, kept, axis=1)))
-        query, label = np.divmod(kept, classes)
-        corners = to_corners(np.take_along_axis(boxes, query[..., None], axis=1))
-        found = zip(corners, scores, label, strict=True)
-        return [Detections(box, score, index.astype(np.int64)) for box, score, index in found]
+        return query_candidates(outputs, max_detections=self.max_detections)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import openvino
 import pytest
@@ -15,8 +16,11 @@ from safetensors.torch import save_file
 from models.detection.networks.building import build_network
 from models.detection.networks.detector import network_weights
 from models.detection.networks.options import NetworkOptions
-from models.export.onnx_format import write_onnx
+from models.export.float16 import to_float16
+from models.export.fusing import fuse
+from models.export.onnx_format import save_onnx, write_onnx
 from models.export.openvino_format import write_openvino
+from models.families import family
 from models.package import Input, ModelCard, ModelClass, ModelPackage, NewArtifact
 from models.preprocessing import Preprocessing
 from models.runtimes.shipped import shipped_network
@@ -104,7 +108,12 @@ def test_it_learns_and_ships(name: str, tmp_path: Path) -> None:
     )
     weights = NewArtifact("safetensors", {"weights.safetensors": tmp_path / "weights"})
     package = ModelPackage.create(tmp_path / "package", card, [weights])
-    write_onnx(package, tmp_path / "model.onnx")
+    write_onnx(package, tmp_path / "model.onnx", simplify=True)
+    mixed, share = to_float16(onnx.load(tmp_path / "model.onnx"))
+    assert share > 0.9
+    save_onnx(mixed, tmp_path / "mixed.onnx")
+    fused = family("detection").fused(card)
+    save_onnx(fuse(onnx.load(tmp_path / "model.onnx"), card, fused), tmp_path / "fused.onnx")
     write_openvino(package.card, tmp_path / "model.onnx", tmp_path / "model.xml", "float32")
 
     shipped = shipped_network(package).eval()
@@ -112,6 +121,9 @@ def test_it_learns_and_ships(name: str, tmp_path: Path) -> None:
     core = openvino.Core()
     compiled = core.compile_model(
         tmp_path / "model.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
+    )
+    rough, whole = (
+        onnxruntime.InferenceSession(tmp_path / f"{name}.onnx") for name in ("mixed", "fused")
     )
     for batch in (1, 3):
         images = np.random.default_rng(0).integers(0, 256, (batch, side, side, 3), dtype=np.uint8)
@@ -126,3 +138,11 @@ def test_it_learns_and_ships(name: str, tmp_path: Path) -> None:
                 # Weak networks have near ties, which reorder queries: every place is one here,
                 # and they are compared without their order.
                 np.testing.assert_allclose(np.sort(theirs, 1), np.sort(ours, 1), atol=5e-3)
+        for ours, theirs in zip(expected, rough.run(None, {"images": images}), strict=True):
+            np.testing.assert_allclose(np.sort(theirs, 1), np.sort(ours, 1), atol=0.1)
+        places = [card.preprocessing.placement(side, side)] * batch
+        apart = family("detection").postprocessor(card)(expected, places, 0.0)
+        together = fused.place(whole.run(None, {"images": images}), places, 0.0)
+        for ours, theirs in zip(apart, together, strict=True):
+            assert len(ours) == len(theirs)
+            np.testing.assert_allclose(theirs.scores, ours.scores, atol=1e-4)

@@ -7,6 +7,7 @@ from pathlib import Path
 from models.detection.data.annotations import RawDataset
 from models.detection.data.formats import coco, voc, yolo
 from models.detection.data.formats.looking import is_hidden
+from models.detection.data.split_lists import apply_lists
 
 _FORMATS = (coco, voc, yolo)
 # Archives often hold one folder that holds the data.
@@ -46,8 +47,11 @@ def read(folder: Path, *, difficult: bool = True) -> RawDataset:
         )
     name, root = found
     if name == voc.NAME:
-        return voc.read(root, difficult)
-    return coco.read(root) if name == coco.NAME else yolo.read(root)
+        raw = voc.read(root, difficult)
+    else:
+        raw = coco.read(root) if name == coco.NAME else yolo.read(root)
+    apply_lists(root, raw)
+    return raw
 
 
 def _find(folder: Path) -> tuple[str, Path] | None:
