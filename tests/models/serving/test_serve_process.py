@@ -116,7 +116,8 @@ def test_sigterm_drains_and_kill_9_leaves_nothing(
         (["--name", "-x/y"], "--name -x/y: expected letters"),
         (["--device", "abacus"], "device=abacus"),
         (["--precision", "int8"], "has no openvino int8 artifact"),
-        (["--host", "no.such.host.invalid"], "--host no.such.host.invalid"),
+        (["--host", "a..b"], "--host a..b: that is no name of a machine"),
+        (["--host", "192.0.2.1"], "can't listen on 192.0.2.1:8000 (Cannot assign"),
     ],
 )
 def test_mistakes_are_one_line(exported: Path, options: list[str], words: str) -> None:
