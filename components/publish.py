@@ -5,6 +5,7 @@ Run `python -m components.publish --help` for its options.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ def publish(config: PublishConfig, run: Run) -> PublishResult:
         package = package.with_metrics(figures)
     package = record_parent(package, model.id).save(run.folder / "package")
     name = config.name or package.card.lineage.dataset.name or "model"
-    evidence = _evidence(config, run)
+    evidence = _evidence(config, run, (model.id, *package.card.lineage.parents))
     card = markdown(package.card, name, evidence)
     run.artifact("model_card", _text_file(run, "model_card.md", card))
     page = html(package.card, name, evidence)
@@ -108,11 +109,11 @@ def _measured_artifact(package: Any, model: str, measured: dict[str, Any], refer
     return artifact if artifact in names else artifact_for(package, "torch")
 
 
-def _evidence(config: PublishConfig, run: Run) -> Evidence:
+def _evidence(config: PublishConfig, run: Run, models: Sequence[str]) -> Evidence:
     """Gather what other runs have kept about the model.
 
     Raises:
-        ValueError: there is no such run, or it kept something else.
+        ValueError: there is no such run, it kept something else, or it measured another model.
     """
     from models.model_card import read_evidence
 
@@ -128,7 +129,7 @@ def _evidence(config: PublishConfig, run: Run) -> Evidence:
         pages["benchmarked by"] = config.benchmark
         benchmark = run.artifact_of(config.benchmark, "benchmark")
     web = page.partition("/projects/")[0] if page.startswith("http") else ""
-    return read_evidence(evaluation, pictures, benchmark, pages, web)
+    return read_evidence(evaluation, pictures, benchmark, pages, web, models)
 
 
 def _kept(run: Run, reference: str, name: str) -> Path | None:

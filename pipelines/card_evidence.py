@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,13 +21,10 @@ def evidence_of(evaluation: str, benchmark: str, models: Sequence[str]) -> Evide
     Raises:
         ValueError: there is no such run, it kept something else, or it measured another model.
     """
+    from components.run.references import is_id
     from models.model_card import read_evidence
 
     record = _artifact(evaluation, "evaluation") if evaluation else None
-    if record is not None:
-        measured = json.loads(record.read_text(encoding="utf-8")).get("model")
-        if measured not in models:
-            raise ValueError(f"{evaluation} measured model {measured}, not {models[0]}")
     pictures = None
     if evaluation:
         try:
@@ -36,8 +32,10 @@ def evidence_of(evaluation: str, benchmark: str, models: Sequence[str]) -> Evide
         except ValueError:  # a run of an earlier version
             pictures = None
     timed = _artifact(benchmark, "benchmark") if benchmark else None
+    # Paths of this machine tell others nothing.
     pages = {"evaluated by": evaluation, "benchmarked by": benchmark}
-    return read_evidence(record, pictures, timed, {what: run for what, run in pages.items() if run})
+    pages = {what: run for what, run in pages.items() if is_id(run)}
+    return read_evidence(record, pictures, timed, pages, models=models)
 
 
 def _artifact(reference: str, name: str) -> Path:

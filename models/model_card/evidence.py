@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ class Evidence:
 
     data: Mapping[str, Any] = field(default_factory=dict)
     """The dataset: `name`, `version`, `id`, and by split `statistics` as `prepare` wrote them."""
+    artifact: str = ""
+    """The file that the evaluation measured."""
     per_class: Mapping[str, Any] = field(default_factory=dict)
     """Rows with figures by class, by split."""
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -46,6 +48,7 @@ def read_evidence(
     benchmark: Path | None = None,
     pages: Mapping[str, str] | None = None,
     web: str = "",
+    models: Sequence[str] = (),
 ) -> Evidence:
     """Read the records that the stages keep.
 
@@ -55,9 +58,10 @@ def read_evidence(
         benchmark: artifact `benchmark` of `benchmark`.
         pages: see `Evidence`.
         web: see `Evidence`.
+        models: ids of the model and of those it was made from, whichever was measured.
 
     Raises:
-        ValueError: one of them isn't what it is said to be.
+        ValueError: one of them isn't what it is said to be, or is about another model.
     """
     found: Mapping[str, Any] = {}
     if evaluation is not None:
@@ -65,6 +69,7 @@ def read_evidence(
         for key in ("data", "per_class", "details", "hardware"):
             if not isinstance(found.get(key, {}), Mapping):
                 raise ValueError(f"{evaluation}: {key} isn't what the evaluate stage writes")
+        _check_model("the evaluation", found.get("model"), models)
     shown = []
     if pictures is not None:
         record = _json(pictures)
@@ -74,13 +79,17 @@ def read_evidence(
                 shown.append(CardPicture(str(one["title"]), jpeg))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{pictures} isn't what the evaluate stage writes") from error
+    timed = read_record(benchmark) if benchmark is not None else None
+    if timed is not None:
+        _check_model("the benchmark", timed.model, models)
     return Evidence(
         data=found.get("data", {}),
+        artifact=str(found.get("artifact", "")),
         per_class=found.get("per_class", {}),
         details=found.get("details", {}),
         hardware=found.get("hardware", {}),
         pictures=tuple(shown),
-        benchmark=read_record(benchmark) if benchmark is not None else None,
+        benchmark=timed,
         pages=pages or {},
         web=web,
     )
@@ -93,6 +102,13 @@ def pictures_record(pictures: tuple[CardPicture, ...]) -> dict[str, Any]:
             {"title": one.title, "jpeg": base64.b64encode(one.jpeg).decode()} for one in pictures
         ]
     }
+
+
+def _check_model(what: str, measured: object, models: Sequence[str]) -> None:
+    if models and measured not in models:
+        raise ValueError(
+            f"{what} measured model {measured}, not {models[0]} or one it was made from"
+        )
 
 
 def _json(file: Path) -> Mapping[str, Any]:

@@ -52,7 +52,9 @@ def _sizes(evidence: Evidence) -> list[str]:
             lines.append(f"No {size} objects are in {split}: nothing is known of them.")
         elif recall is not None:
             few = f", only {objects} objects" if objects < FEW_TO_MEASURE else ""
-            lines.append(f"Of {size} objects, {recall:.0%} are found on {split}{few}.")
+            lines.append(
+                f"Of {size} objects, {recall:.0%} are found at the threshold on {split}{few}."
+            )
     if any(row.get("objects") for row in rows):
         lines[-1] += " (Small is below 32², large from 96² pixels on.)"
     return lines

@@ -67,7 +67,11 @@ def _data(card: ModelCard, evidence: Evidence) -> Iterator[Block]:
     measured = data.get("id")
     if measured and origin.id and measured != origin.id:
         version = " ".join(filter(None, (str(data.get("name", "")), str(data.get("version", "")))))
-        yield Paragraph(f"The figures are of another dataset or version: {version} ({measured}).")
+        identity = f" ({measured})" if str(measured).isalnum() else ""
+        yield Paragraph(
+            "Figures by class, limits and pictures are of another dataset or version: "
+            f"{version or 'without a name'}{identity}."
+        )
     splits = [split for split in ("train", "val", "test") if split in statistics]
     if splits:
         rows = [
@@ -146,7 +150,8 @@ def _by_class(evidence: Evidence) -> Iterator[Block]:
         for name in ("class", "objects", "AP", "AP50", "precision", "recall", "f1")
         if name in rows[0]
     ]
-    yield Heading(f"By class, on {split}")
+    file = f" ({evidence.artifact})" if evidence.artifact else ""
+    yield Heading(f"By class, on {split}{file}")
     cells = [[_cell(row.get(name)) for name in columns] for row in rows[:_MOST_CLASSES]]
     yield Table(columns, cells)
     if len(rows) > _MOST_CLASSES:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from models.benchmark.hardware import hardware
+from models.benchmark.record import BenchmarkRecord, Latency, Row
+from models.model_card import CardPicture
+from models.model_card.evidence import pictures_record
 from models.package import (
     Input,
     ModelCard,
@@ -86,6 +91,75 @@ def test_a_folder_comes_out_where_the_name_says_no_zip(package: Path, tmp_path: 
     again = CliRunner().invoke(main, ["package", str(package), "--out", str(out)])
     assert again.exit_code == 1
     assert again.output.startswith(f"Error: {out} is not empty") and again.output.count("\n") == 1
+
+
+def measured(folder: Path, model: str) -> tuple[Path, Path]:
+    """What runs of `evaluate` and `benchmark` leave in their folders."""
+    runs = folder / "evaluate", folder / "benchmark"
+    for run in runs:
+        (run / "artifacts").mkdir(parents=True)
+    row = {"class": "red", "objects": 7, "AP": 0.4321}
+    record = {"model": model, "artifact": "model.onnx", "per_class": {"test": [row]}}
+    (runs[0] / "artifacts" / "evaluation.json").write_text(json.dumps(record))
+    pictures = pictures_record((CardPicture("predictions on test", b"jpeg"),))
+    (runs[0] / "artifacts" / "pictures.json").write_text(json.dumps(pictures))
+    times = Latency(calls=9, p50=12.5, p90=13.0, p99=14.0, rounds=(12.5,), fastest=12.0)
+    form = Row(
+        file="model.onnx",
+        format="onnx",
+        precision="float32",
+        runtime="onnxruntime",
+        bytes=1,
+        end_to_end=times,
+    )
+    benchmark = BenchmarkRecord(
+        created="2026-01-01T00:00:00Z",
+        family="detection",
+        metric="mAP",
+        model=model,
+        dataset="d",
+        dataset_hash="h",
+        split="test",
+        pictures=1,
+        threads=None,
+        device="cpu",
+        seconds=1,
+        rounds=1,
+        hardware=hardware(),
+        rows=(form,),
+    )
+    (runs[1] / "artifacts" / "benchmark.json").write_text(benchmark.model_dump_json())
+    return runs
+
+
+def test_records_of_runs_go_into_the_card(package: Path, tmp_path: Path) -> None:
+    evaluation, benchmark = measured(tmp_path / "runs", str(package))
+    bare, full = tmp_path / "bare", tmp_path / "full"
+    command = ["package", str(package), "--out"]
+    assert CliRunner().invoke(main, [*command, str(bare)]).exit_code == 0
+    runs = ["--evaluation", str(evaluation), "--benchmark", str(benchmark)]
+    result = CliRunner().invoke(main, [*command, str(full), *runs])
+    assert result.exit_code == 0, result.output
+    without, text = ((folder / "model_card.md").read_text() for folder in (bare, full))
+    assert "| red | 7 | 0.4321 |" in text and "12.50 / 13.00 / 14.00" in text
+    assert "0.4321" not in without and "12.50" not in without
+    assert str(tmp_path) not in text
+    assert "data:image/jpeg;base64," in (full / "model_card.html").read_text()
+    assert "data:image" not in (bare / "model_card.html").read_text()
+
+
+def test_records_of_another_model_are_refused(package: Path, tmp_path: Path) -> None:
+    evaluation, benchmark = measured(tmp_path / "runs", "another")
+    command = ["package", str(package), "--out", str(tmp_path / "out")]
+    for option, value, line in (
+        ("--evaluation", str(evaluation), "measured model another, not"),
+        ("--benchmark", str(benchmark), "the benchmark measured model another, not"),
+        ("--benchmark", str(evaluation), "no folder of a run with the artifact 'benchmark'"),
+        ("--evaluation", str(tmp_path / "nothing"), "there is no such file or folder"),
+    ):
+        result = CliRunner().invoke(main, [*command, option, value])
+        assert result.exit_code == 1
+        assert line in result.output and result.output.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def evidence() -> Evidence:
         {"size": "large", "objects": 40, "recall": 0.9},
     ]
     return Evidence(
+        artifact="weights.safetensors",
         data={
             "id": DATASET,
             "statistics": {"train": statistics(400, 12), "test": statistics(30, 5)},
@@ -132,7 +133,10 @@ def test_the_card_says_what_was_measured_on_which_file(full: ModelCard, evidence
     assert "dAP" not in text and "1 more figures are in model.json" in text
     assert "The evaluation ran on A Processor, 4 cores, A GPU, 16 GiB." in text
     assert "Trained on things 1.2.0" in text and "| blue | 12 | 5 |" in text
-    assert "## By class, on test" in text and "| red | 30 | 0.5000 | 0.7500 |  | 0.6000 |" in text
+    assert (
+        "## By class, on test (weights.safetensors)" in text
+        and "| red | 30 | 0.5000 | 0.7500 |  | 0.6000 |" in text
+    )
     assert text.count("\n## ") == len(set(re.findall(r"\n## .*", text)))
 
 
@@ -141,8 +145,9 @@ def test_limits_are_read_off_the_records(full: ModelCard, evidence: Evidence) ->
         "Classes learned from fewer than 50 objects: blue (12).",
         "Classes measured on test with fewer than 20 objects: blue (5).",
         "No small objects are in test: nothing is known of them.",
-        "Of medium objects, 50% are found on test, only 7 objects.",
-        "Of large objects, 90% are found on test. (Small is below 32², large from 96² pixels on.)",
+        "Of medium objects, 50% are found at the threshold on test, only 7 objects.",
+        "Of large objects, 90% are found at the threshold on test. (Small is below 32², large "
+        "from 96² pixels on.)",
         "It was trained on pictures of 640x480 pixels.",
         "No figures on test were measured for openvino/model.xml.",
         "All figures are of this dataset's splits; none were measured on pictures from elsewhere.",
@@ -161,11 +166,11 @@ def test_figures_of_another_dataset_are_told_apart(full: ModelCard, evidence: Ev
     other = {**evidence.data, "id": "e" * 32, "name": "things", "version": "2.0.0"}
     assert "another dataset" not in markdown(full, "x", evidence)
     text = markdown(full, "x", Evidence(data=other))
-    assert f"The figures are of another dataset or version: things 2.0.0 ({'e' * 32})." in text
+    assert f"are of another dataset or version: things 2.0.0 ({'e' * 32})." in text
 
 
 def test_latencies_come_with_their_machine(full: ModelCard) -> None:
-    latency = Latency(calls=100, p50=2.5, p90=3.0, p99=4.0, rounds=(2.5,))
+    latency = Latency(calls=100, p50=2.5, p90=3.0, p99=4.0, rounds=(2.5,), fastest=2.0)
     row = Row(
         file="openvino/model.xml",
         format="openvino",
