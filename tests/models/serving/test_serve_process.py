@@ -153,6 +153,7 @@ def test_every_option_reaches_the_service(exported: Path, monkeypatch: pytest.Mo
     assert (predictor.runtime, predictor.engine.device, predictor.engine._threads) == (
         "torch", "cpu", 1,
     )  # fmt: skip
+    assert predictor.engine._bfloat16
     assert (host, port) == ("::1", 1234)
     assert options.model_dump() == {
         "name": "n",
