@@ -146,6 +146,7 @@ def test_every_option_reaches_the_service(exported: Path, monkeypatch: pytest.Mo
         "4",
     ]
     given += ["--queue", "5", "--timeout", "6", "--max-megabytes", "7", "--max-megapixels", "8"]
+    given += ["--arithmetic", "bfloat16"]
     for options in (given, []):
         done = CliRunner().invoke(main, ["serve", str(exported), *options])
         assert done.exit_code == 0, done.output
