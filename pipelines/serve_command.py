@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import click
 
@@ -29,6 +30,13 @@ _RUNTIMES = ("openvino", "onnxruntime", "torch", "tensorrt")
     help="What runs it. [default: the fastest of the first three that there is]",
 )
 @click.option("--precision", help="Which artifact of it, such as int8. [default: the first]")
+@click.option(
+    "--arithmetic",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="What openvino and torch compute in.",
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ...")
 @click.option(
     "--threads", type=click.IntRange(1), help="CPU threads of the network. [default: the runtime's]"
@@ -83,6 +91,7 @@ def serve(
     name: str,
     runtime: str | None,
     precision: str | None,
+    arithmetic: Literal["float32", "bfloat16"],
     device: str,
     threads: int | None,
     **limits: float,
@@ -130,6 +139,7 @@ def serve(
             device,
             threads,
             batch_size=options.batch,
+            arithmetic=arithmetic,
             precision=precision,  # type: ignore[arg-type]  # which there are, the package says
         )
 

@@ -50,7 +50,7 @@ class Engine(Protocol):
     """A network ready to run. One call at a time."""
 
     artifact: str
-    """The file of the package that runs."""
+    """The file of the package that runs, or the address of what a server runs."""
     device: str
     """Where it runs."""
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -244,5 +244,5 @@ def _deliver(batch: Sequence[_Waiting], results: Outputs | Refusal) -> None:
                 future.set_result(result)
 
     # The loop is closed when the service was ended without waiting for its requests.
-    if not batch[0].loop.is_closed():
+    with suppress(RuntimeError):
         batch[0].loop.call_soon_threadsafe(set_all)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 import sys
@@ -115,23 +116,23 @@ def _allow_many_connections() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take an address, so that clients can already connect; they wait until the service runs.
+    """Take an address; connections are refused until the service runs.
 
     Raises:
         ValueError: it is taken or isn't this machine's.
     """
     try:
         address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
-        raise ValueError(f"--host {host}: {error.strerror}") from None
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "that is no name of a machine"
+        raise ValueError(f"--host {host}: {reason}") from None
     listener = socket.socket(address[0], socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address[4])
     except OSError as error:
         listener.close()
-        raise ValueError(
-            f"can't listen on {host}:{port} ({error.strerror}): another server may be using the "
-            f"port; choose one with --port"
-        ) from None
+        taken = error.errno == errno.EADDRINUSE
+        hint = "choose another --port" if taken else "choose another --host or --port"
+        raise ValueError(f"can't listen on {host}:{port} ({error.strerror}): {hint}") from None
     return listener

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import socket
 import subprocess
 import threading
@@ -181,6 +182,7 @@ def test_what_is_no_such_server_gives_one_line(exported: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_https(start_service: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A certificate that is trusted, and the same one when it isn't."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"

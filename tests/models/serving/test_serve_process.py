@@ -116,7 +116,8 @@ def test_sigterm_drains_and_kill_9_leaves_nothing(
         (["--name", "-x/y"], "--name -x/y: expected letters"),
         (["--device", "abacus"], "device=abacus"),
         (["--precision", "int8"], "has no openvino int8 artifact"),
-        (["--host", "no.such.host.invalid"], "--host no.such.host.invalid"),
+        (["--host", "a..b"], "--host a..b: that is no name of a machine"),
+        (["--host", "192.0.2.1"], "can't listen on 192.0.2.1:8000 (Cannot assign"),
     ],
 )
 def test_mistakes_are_one_line(exported: Path, options: list[str], words: str) -> None:
@@ -145,6 +146,7 @@ def test_every_option_reaches_the_service(exported: Path, monkeypatch: pytest.Mo
         "4",
     ]
     given += ["--queue", "5", "--timeout", "6", "--max-megabytes", "7", "--max-megapixels", "8"]
+    given += ["--arithmetic", "bfloat16"]
     for options in (given, []):
         done = CliRunner().invoke(main, ["serve", str(exported), *options])
         assert done.exit_code == 0, done.output
@@ -152,6 +154,7 @@ def test_every_option_reaches_the_service(exported: Path, monkeypatch: pytest.Mo
     assert (predictor.runtime, predictor.engine.device, predictor.engine._threads) == (
         "torch", "cpu", 1,
     )  # fmt: skip
+    assert predictor.engine._bfloat16
     assert (host, port) == ("::1", 1234)
     assert options.model_dump() == {
         "name": "n",
