@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from models.package import ModelCard
+    from models.training.options import FinetuneOptions
 
 
 class Detection:
@@ -144,6 +145,20 @@ class Detection:
         from models.detection.validation import DetectionValidation
 
         return DetectionValidation(card, dataset, split, most)
+
+    def finetune(
+        self,
+        card: ModelCard,
+        network: nn.Module,
+        dataset: Path,
+        options: FinetuneOptions,
+        scratch: Path,
+        reporter: Reporter,
+    ) -> dict[str, float]:
+        """Teach a detector some more; see `models.detection.finetune`."""
+        from models.detection.finetune import finetune
+
+        return finetune(card, network, dataset, options, scratch, reporter)
 
     def attends(self, card: ModelCard) -> bool:
         """Say whether it is a query network: their decoders are transformers."""
