@@ -95,7 +95,7 @@ def quantize(
         )
         reporter.table("quantize", "forms", *report.table())
         reporter.table("quantize", "layers in float", *report.layer_table())
-        _refuse_losses(report, options, reporter)
+        refuse_losses(report, options, reporter)
         work.save(forms, target)
     finally:
         shutil.rmtree(room, ignore_errors=True)
@@ -301,15 +301,21 @@ class _Quantizer:
             parity=parity,
             latency=took,
             float_layers=made.float_layers,
-            kept=loss.within(options.budget) and not _differs(parity, options),
+            kept=loss.within(options.budget) and not differs(parity, options),
         )
 
 
-def _differs(parity: Parity | None, options: QuantizeOptions) -> bool:
+def differs(parity: Parity | None, options: QuantizeOptions) -> bool:
+    """Say whether more results are outside the tolerance than may be."""
     return parity is not None and parity.outside > options.tolerance.outside * parity.compared
 
 
-def _refuse_losses(report: QuantizeReport, options: QuantizeOptions, reporter: Reporter) -> None:
+def refuse_losses(report: QuantizeReport, options: QuantizeOptions, reporter: Reporter) -> None:
+    """Refuse forms that aren't kept, or say that they are left out.
+
+    Raises:
+        BudgetError: with the figures of each.
+    """
     lines = []
     for form in report.forms:
         if form.kept:
