@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from models.package import ModelCard, Output
     from models.preprocessing import Placement
+    from models.training.options import FinetuneOptions
 
 _FAMILIES = {
     "detection": "models.detection.family:DETECTION",
@@ -348,6 +349,32 @@ class Family(Protocol):
 
         Raises:
             ValueError: no such split, or other classes than the model's.
+        """
+
+    def finetune(
+        self,
+        card: ModelCard,
+        network: nn.Module,
+        dataset: Path,
+        options: FinetuneOptions,
+        scratch: Path,
+        reporter: Reporter,
+    ) -> dict[str, float]:
+        """Teach a package's network some more, in place, with the family's own loss.
+
+        Args:
+            card: of the package.
+            network: from `network`, ready to learn; it ends with the best epoch's weights.
+            dataset: prepared dataset folder.
+            options: how long and how fast.
+            scratch: for checkpoints.
+            reporter: takes progress.
+
+        Returns:
+            Validation figures of the best epoch.
+
+        Raises:
+            ValueError: another dataset, or the training diverged.
         """
 
     def attends(self, card: ModelCard) -> bool:

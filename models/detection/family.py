@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from models.package import ModelCard
+    from models.training.options import FinetuneOptions
 
 _CONVOLUTIONS_ALONE = re.compile(r"(test_)?resnet(\d+[dt]?)?(\.|$)|mobilenetv4_conv_")
 """Families of timm's backbones in which no layer takes a mean over its whole input."""
@@ -188,6 +189,20 @@ class Detection:
         from models.detection.validation import DetectionValidation
 
         return DetectionValidation(card, dataset, split, most)
+
+    def finetune(
+        self,
+        card: ModelCard,
+        network: nn.Module,
+        dataset: Path,
+        options: FinetuneOptions,
+        scratch: Path,
+        reporter: Reporter,
+    ) -> dict[str, float]:
+        """Teach a detector some more; see `models.detection.finetune`."""
+        from models.detection.finetune import finetune
+
+        return finetune(card, network, dataset, options, scratch, reporter)
 
     def attends(self, card: ModelCard) -> bool:
         """Say whether it is a query network: their decoders are transformers."""

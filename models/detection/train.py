@@ -41,7 +41,7 @@ def learn(
     learner = DetectionLearner(network, options, preprocessing, len(train.classes))
     cache = PictureCache(options.cache, checkpoints.folder)
     splits = Splits(
-        train=Pictures(train, preprocessing, cache, _changes(options, preprocessing)),
+        train=Pictures(train, preprocessing, cache, changes_of(options, preprocessing)),
         val=Pictures(val, preprocessing, cache),
         collate=collate,
         train_size=len(train),
@@ -61,7 +61,7 @@ def preprocessing_of(options: TrainOptions) -> Preprocessing:
     return Preprocessing(height=side, width=side, resize_mode=options.resize, mean=mean, std=std)
 
 
-def _changes(options: TrainOptions, preprocessing: Preprocessing) -> Changes:
+def changes_of(options: TrainOptions, preprocessing: Preprocessing) -> Changes:
     """Say what is changed at random, and in which epochs."""
     wanted = options.augmentation
     return Changes(

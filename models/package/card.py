@@ -152,9 +152,12 @@ class Parity(_Part):
 class Quantization(_Part):
     """How an artifact's layers came to compute in 8-bit integers."""
 
-    method: Literal["post-training", "accuracy-control", "training"]
-    """`accuracy-control`: post-training, and layers put back to float until the loss was small
-    enough; `training`: trained on with rounding in place."""
+    method: Literal["post-training", "accuracy-control"]
+    """How the layers were chosen. `accuracy-control`: layers were put back to float until the loss
+    was small enough."""
+    trained: bool = False
+    """Whether the weights were first trained on with rounding in place: then they are others than
+    the package's safetensors."""
     preset: str = ""
     """What the activations' ranges may be: `mixed` or `performance` (symmetric)."""
     split: Name

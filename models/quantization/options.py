@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from models.export.options import ToleranceOptions
-from models.training.options import Fraction, Options
+from models.training.options import FinetuneOptions, Fraction, Options
 
 Form = Literal["openvino", "onnx"]
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -33,6 +33,12 @@ class QuantizeOptions(Options):
     forms: tuple[Form, ...] = ("openvino", "onnx")
     """Forms to write: `openvino` through NNCF, and `onnx` with QuantizeLinear and DequantizeLinear
     nodes, int8 with zero-point 0, as ONNX Runtime and TensorRT take it."""
+    method: Literal["post-training", "training"] = "post-training"
+    """`training` first trains on with rounding to 8 bits in place, through NNCF for PyTorch, so
+    that the weights learn to stand it; the forms are then made from those weights. The package's
+    own weights stay as they are."""
+    training: FinetuneOptions = FinetuneOptions()
+    """For method=training."""
     preset: Literal["mixed", "performance"] = "mixed"
     """For OpenVINO: `performance` takes symmetric ranges for activations; `mixed` asymmetric ones
     where values have both signs, a little slower and nearer to float."""

@@ -95,7 +95,7 @@ def quantize(
         )
         reporter.table("quantize", "forms", *report.table())
         reporter.table("quantize", "layers in float", *report.layer_table())
-        _refuse_losses(report, options, reporter)
+        refuse_losses(report, options, reporter)
         work.save(forms, target)
     finally:
         shutil.rmtree(room, ignore_errors=True)
@@ -142,6 +142,19 @@ class _Quantizer:
             measured, len(self.validation), options.resamples, options.seed
         )
         self._value = measured.values[self.kind.primary_metric]
+        self._weights = source
+        if options.method == "training":
+            from models.quantization.training import train_quantized
+
+            self._weights = train_quantized(
+                self.kind,
+                source,
+                dataset,
+                self._calibration,
+                options,
+                room / "training",
+                reporter,
+            )
         self._float_onnx = self._write_float()
         self._drafts: dict[str, NewArtifact] = {}
 
@@ -151,7 +164,7 @@ class _Quantizer:
 
         self._reporter.log("writing the graph in float")
         file = self._room / "float.onnx"
-        write_onnx(self._source, file)
+        write_onnx(self._weights, file)
         return file
 
     def form(self, name: str) -> QuantizedForm:
@@ -215,6 +228,7 @@ class _Quantizer:
             NewArtifact("openvino", files, "int8", tool=tool),
             Quantization(
                 method="post-training" if plain is None else "accuracy-control",
+                trained=self._options.method == "training",
                 preset=self._options.preset,
                 split=SPLIT,
                 pictures=len(self._calibration),
@@ -244,6 +258,7 @@ class _Quantizer:
             NewArtifact("onnx", {ONNX: file}, "int8", tool=tool),
             Quantization(
                 method="post-training",
+                trained=self._options.method == "training",
                 preset="performance",
                 split=SPLIT,
                 pictures=len(self._calibration),
@@ -286,15 +301,21 @@ class _Quantizer:
             parity=parity,
             latency=took,
             float_layers=made.float_layers,
-            kept=loss.within(options.budget) and not _differs(parity, options),
+            kept=loss.within(options.budget) and not differs(parity, options),
         )
 
 
-def _differs(parity: Parity | None, options: QuantizeOptions) -> bool:
+def differs(parity: Parity | None, options: QuantizeOptions) -> bool:
+    """Say whether more results are outside the tolerance than may be."""
     return parity is not None and parity.outside > options.tolerance.outside * parity.compared
 
 
-def _refuse_losses(report: QuantizeReport, options: QuantizeOptions, reporter: Reporter) -> None:
+def refuse_losses(report: QuantizeReport, options: QuantizeOptions, reporter: Reporter) -> None:
+    """Refuse forms that aren't kept, or say that they are left out.
+
+    Raises:
+        BudgetError: with the figures of each.
+    """
     lines = []
     for form in report.forms:
         if form.kept:

@@ -88,7 +88,7 @@ class QuantizeReport:
             [
                 form.runtime,
                 form.file,
-                form.quantization.method,
+                form.quantization.method + (", trained" if form.quantization.trained else ""),
                 round(form.bytes / 1e6, 2),
                 round(form.loss.candidate, 4),
                 round(form.loss.value, 4),

@@ -71,6 +71,19 @@ class CacheOptions(Options):
     beyond it are decoded anew in each epoch."""
 
 
+class FinetuneOptions(Options):
+    """A short training that starts from a trained network's weights."""
+
+    epochs: int = Field(3, ge=1)
+    """Passes over the training split."""
+    lr: float = Field(5e-5, gt=0.0)
+    """Peak learning rate: far lower than what the network was trained with."""
+    batch_size: int = Field(8, ge=1)
+    """Pictures in one forward pass."""
+    max_steps: int = Field(0, ge=0)
+    """Ends it after so many steps; 0 is no cap."""
+
+
 class TrainingOptions(Options):
     """What the loop needs to know; a family's options extend it."""
 

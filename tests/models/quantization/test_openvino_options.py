@@ -166,6 +166,8 @@ class Agreement:
 
     def __init__(self, expected: Predict, pictures: Sequence[NDArray[np.uint8]]) -> None:
         self._pictures = pictures
+        self.asked: set[int] = set()
+        """How many pictures were predicted at a time."""
         self._expected = [one.scores for one in expected(pictures, 0.0)]
 
     def __len__(self) -> int:
@@ -179,6 +181,7 @@ class Agreement:
 
     def measure_each(self, predict: Predict, indices: Sequence[int] | None = None) -> Any:
         indices = range(len(self)) if indices is None else indices
+        self.asked.add(len(indices))
         found = predict([self.picture(index) for index in indices], 0.0)
         off = [
             float(np.abs(one.scores - self._expected[index]).mean())
@@ -199,8 +202,12 @@ class Distances:
 
 def control(
     graph: Any, card: ModelCard, squares: Path, **options: Any
-) -> tuple[Any, Any, Callable[[Any], Any], int]:
-    """Quantise plainly and under control; give both graphs, what measures them, and the tries."""
+) -> tuple[Any, Any, Callable[[Any], Any], int, set[int]]:
+    """Quantise plainly and under control.
+
+    Returns:
+        Both graphs, what measures one, how often control measured, on how many pictures.
+    """
     detector = card.model_copy(
         update={
             "network": {"name": "yolox-nano"},
@@ -233,6 +240,7 @@ def control(
         controlled,
         lambda made: bootstrap.loss(validation.measure_each(predictor(made))),
         len(tries),
+        set(validation.asked),
     )
 
 
@@ -240,7 +248,7 @@ def test_accuracy_control_puts_back_what_hurts(
     toy: Write, graph_of: Callable[[Path], Any], card: ModelCard, squares: Path
 ) -> None:
     graph = graph_of(toy(outlier=2000.0))
-    plain, controlled, loss, tries = control(graph, card, squares, budget=0.05)
+    plain, controlled, loss, tries, _ = control(graph, card, squares, budget=0.05)
     assert not loss(plain).within(0.05)
     assert loss(controlled).within(0.05)
     assert "fragile" in in_int8(plain) - in_int8(controlled)
@@ -256,8 +264,12 @@ def test_limits_of_accuracy_control(
     """With no round that could help, and with fewer pictures to rank on."""
     graph = graph_of(toy(outlier=2000.0))
     strict = {"budget": 1e-7}
-    _, once, _, few = control(graph, card, squares, **strict, control={"rounds": 1})
-    _, often, _, many = control(graph, card, squares, **strict, control={"rounds": 5})
+    least = {"rounds": 1, "ranking_pictures": 7}
+    _, once, _, few, asked = control(graph, card, squares, **strict, control=least)
+    assert 7 in asked
+    more = {"rounds": 3, "ranking_pictures": 9}
+    _, often, _, many, asked = control(graph, card, squares, **strict, control=more)
+    assert 9 in asked and 7 not in asked
     assert len(in_int8(once)) > len(in_int8(often))
     assert many > few
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -12,12 +15,24 @@ import openvino
 import pytest
 from onnx import TensorProto, numpy_helper
 
+import models.quantization.quantizer
 from models.families import family
 from models.package import ModelPackage
 from models.quantization import BudgetError, QuantizeOptions, QuantizeReport, quantize
 from models.quantization.layers import layers
+from models.quantization.quantizer import differs, refuse_losses
 from models.reporting import Silence
 from models.runtimes import load_predictor
+
+
+class Listener(Protocol):
+    """A reporter that keeps what it is told; see `conftest.py`."""
+
+    lines: list[str]
+    tables: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]]
+
+    def log(self, message: str) -> None: ...
+
 
 FORMS = ("openvino-int8/model.xml", "model-int8.onnx")
 
@@ -120,26 +135,103 @@ def test_every_zero_point_of_the_onnx_file_is_an_int8_zero(
     assert {prop.key for prop in graph.metadata_props} >= {"sightline"}
 
 
+STRICT = {"forms": ("onnx",), "calibration_pictures": 2, "budget": 0.0, "resamples": 100}
+STRICT |= {"threads": 1, "latency_calls": 0}
+
+
 def test_a_loss_whose_interval_is_outside_the_budget_is_refused_with_figures(
-    trained: Path, squares: Path, tmp_path: Path, listener: Silence
+    trained: Path, squares: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The point may well be inside: on 21 pictures nothing is sure."""
-    common = {"forms": ("onnx",), "calibration_pictures": 2, "budget": 0.0, "resamples": 100}
-    common |= {"threads": 1, "latency_calls": 0}
-    options = QuantizeOptions.model_validate(common)
+
+    def control(*_: object) -> None:
+        raise AssertionError("accuracy control is off")
+
+    monkeypatch.setattr(models.quantization.quantizer, "quantize_controlled", control)
+    options = QuantizeOptions.model_validate(
+        {**STRICT, "forms": ("openvino",), "control": {"enabled": False}, "confidence": 0.9}
+    )
     with pytest.raises(BudgetError) as caught:
-        quantize(trained, tmp_path / "a" / "package", squares, options, Silence())
+        quantize(trained, tmp_path / "package", squares, options, Silence())
     words = str(caught.value)
-    assert words.startswith("model-int8.onnx under onnxruntime has mAP 0.")
-    assert "with 95% confidence between" in words and words.endswith("the budget is 0")
+    assert words.startswith("openvino-int8/model.xml under openvino has mAP 0.")
+    assert "with 90% confidence between" in words and words.endswith("the budget is 0")
     assert "\n" not in words
-    assert list((tmp_path / "a").iterdir()) == []
-    options = QuantizeOptions.model_validate({**common, "otherwise": "float"})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_otherwise_float_hands_on_what_was_there(
+    trained: Path, squares: Path, tmp_path: Path, listener: Listener
+) -> None:
+    options = QuantizeOptions.model_validate(
+        {**STRICT, "otherwise": "float", "metric_pictures": 9, "parity_pictures": 5}
+    )
     report = quantize(trained, tmp_path / "package", squares, options, listener)
-    assert not report.forms[0].kept and report.forms[0].latency is None
+    form = report.forms[0]
+    assert not form.kept and form.latency is None
+    assert report.pictures == form.loss.pictures == 9 and form.loss.resamples == 100
+    assert form.parity is not None and form.parity.pictures == 5
     package = ModelPackage.load(report.package)
     assert [a.file for a in package.card.artifacts] == ["weights.safetensors"]
-    assert any("it is left out" in line for line in listener.lines)  # type: ignore[attr-defined]
+    assert any("it is left out" in line for line in listener.lines)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_accuracy_control_follows_where_plain_loses_too_much(
+    trained: Path, squares: Path, tmp_path: Path, listener: Listener
+) -> None:
+    options = QuantizeOptions.model_validate(
+        {
+            **STRICT,
+            "forms": ("openvino",),
+            "otherwise": "float",
+            "control": {"rounds": 2, "ranking_pictures": 3},
+        }
+    )
+    report = quantize(trained, tmp_path / "package", squares, options, listener)
+    form = report.forms[0]
+    assert form.plain is not None and not form.plain.within(0.0)
+    assert form.quantization.method == "accuracy-control"
+    reasons = {layer.reason for layer in form.float_layers}
+    assert "put back by accuracy control" in reasons
+    assert any("putting layers back to float" in line for line in listener.lines)
+
+
+def test_results_far_from_pytorchs_are_refused_though_the_metric_holds(
+    quantized: tuple[QuantizeReport, object], listener: Listener
+) -> None:
+    report, _ = quantized
+    form = report.forms[0]
+    assert form.parity is not None
+    parity = form.parity.model_copy(update={"outside": form.parity.compared - 1})
+    for share, refused in ((0.5, True), (1.0, False)):
+        options = QuantizeOptions.model_validate({"budget": 0.2, "tolerance": {"outside": share}})
+        assert differs(parity, options) is refused
+    left_out = replace(report, forms=(replace(form, parity=parity, kept=False),))
+    options = QuantizeOptions(budget=0.2)
+    with pytest.raises(BudgetError, match="results are outside the tolerance"):
+        refuse_losses(left_out, options, listener)
+    refuse_losses(left_out, options.model_copy(update={"otherwise": "float"}), listener)
+    assert "it is left out" in listener.lines[-1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"forms": ()},
+        {"forms": ("onnx", "onnx")},
+        {"split": "train"},
+        {"float_layers": ("(",)},
+        {"confidence": 1.0},
+        {"budget": -1},
+        {"calibration_pictures": 0},
+    ],
+)
+def test_wrong_options_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        QuantizeOptions.model_validate(wrong)
 
 
 def test_an_occupied_target_is_refused_first(trained: Path, squares: Path, tmp_path: Path) -> None:
