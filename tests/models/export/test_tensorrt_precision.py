@@ -125,6 +125,7 @@ TWO = frozenset({"product1", "product2"})
             2,
         ),
         ("int8", told(layer("x", "Row major Int8 format", "Float", "product1,product2")), 1),
+        ("float16", told(layer("__myl_Fused", "Half", "Half"), layer("y", "Float", "Float")), 1),
     ],
 )
 def test_the_engine_that_was_asked_for_passes(
@@ -149,7 +150,8 @@ def test_the_engine_that_was_asked_for_passes(
             told(layer("x", "UInt8", "Half", "product1"), layer("y", "Int8", "Int8", "product2")),
             "built 1 of the 2",
         ),
-        ("float16", told(layer("x", "Half", "Half", "another")), "(0 found)"),
+        ("float16", told(layer("x", "Float", "Float", "another")), "(0 found)"),
+        ("int8", told(layer("x", "Half", "UInt8", "another")), "(0 found)"),
         ("float16", told("x", "y"), "says nothing about the layers' precisions"),
         ("float16", "not JSON", "gave no list of layers"),
     ],
