@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -10,15 +11,19 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 import models.export.tensorrt_format
 import models.runtimes.tensorrt_engine
 import models.runtimes.tensorrt_library
 from models.export import ExportError
 from models.export.options import TensorRtOptions
-from models.export.tensorrt_format import build, plan_build
-from models.package import ModelCard
+from models.export.tensorrt_format import build, plan_build, write_tensorrt
+from models.package import Device, ModelCard
+from models.reporting import Silence
 
 
 class Recorder:
@@ -143,6 +148,46 @@ def test_a_build_that_fails_gives_one_line(card: ModelCard) -> None:
             notes_of(plan, **results)  # type: ignore[arg-type]
         assert words in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("kind", "built"), [("Half", True), ("Float", False)])
+def test_an_engine_is_kept_only_at_its_precision(
+    card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, built: bool
+) -> None:
+    """All of `write_tensorrt` but the builder, which says that it built layers of `kind`."""
+    weight = numpy_helper.from_array(np.ones((3, 4), np.float16), "weight")
+    nodes = [
+        helper.make_node("Cast", ["images"], ["half"], to=TensorProto.FLOAT16),
+        helper.make_node("MatMul", ["half", "weight"], ["made"], "product"),
+        helper.make_node("Cast", ["made"], ["out"], to=TensorProto.FLOAT),
+    ]
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", 64, 96, 3])
+    out = helper.make_tensor_value_info("out", TensorProto.FLOAT, ["batch", 64, 96, 4])
+    graph = helper.make_graph(nodes, "half", [images], [out], [weight])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), tmp_path / "o")
+    tensor = [{"Name": "t", "Format/Datatype": kind}]
+    layer = {"Name": "product", "LayerType": "gemm", "Inputs": tensor, "Outputs": tensor}
+    inspected = "trt.Runtime().deserialize_cuda_engine().create_engine_inspector()"
+    told = {f"{inspected}.get_engine_information()": json.dumps({"Layers": [layer]})}
+    notes: list[str] = []
+    trt = Recorder(notes, results={**BUILT, **told})
+    here = Device(gpu="NVIDIA L4", compute_capability="8.9", tensorrt="10.16.1.11")
+    monkeypatch.setattr(models.export.tensorrt_format, "tensorrt_library", lambda: trt)
+    monkeypatch.setattr(models.export.tensorrt_format, "this_device", lambda _: here)
+    plan = tmp_path / "tensorrt" / "model.plan"
+
+    def write() -> Device:
+        options = TensorRtOptions()
+        return write_tensorrt(card, tmp_path / "o", plan, "float16", options, None, Silence())
+
+    if built:
+        assert write() == here
+        assert plan.read_bytes() == b"engine"
+        assert "create_network(8,)" in notes
+    else:
+        with pytest.raises(ExportError, match="asked for float16 and built 0 of the 1"):
+            write()
+        assert not plan.exists()
 
 
 MODULES = (
