@@ -1,4 +1,4 @@
-"""Export of trained models to ONNX and OpenVINO, each checked on real pictures."""
+"""Export of trained models to ONNX, OpenVINO and TensorRT, each checked on real pictures."""
 
 from models.export.exporter import export
 from models.export.options import ExportOptions, ToleranceOptions

@@ -147,7 +147,9 @@ def check_precision(information: str, asked: Wanted) -> dict[str, int]:
         if kind
     )
     seen = done[True] + done[False]
-    if done[True] < LEAST_SHARE * seen or not seen:
+    # Where the layers name no nodes of the graph, one of the precision must do.
+    good = done[True] >= LEAST_SHARE * seen if seen else asked.precision in counts
+    if not good:
         raise ExportError(
             f"TensorRT was asked for {asked.precision} and built {done[True]} of the "
             f"{len(asked.products)} matrix products so ({seen} found); all layers: {said}"

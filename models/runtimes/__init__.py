@@ -1,6 +1,6 @@
-"""Running model packages: one `Predictor` over PyTorch, ONNX Runtime, OpenVINO and servers."""
+"""Running model packages: one `Predictor` over PyTorch, ONNX Runtime, OpenVINO, TensorRT, servers."""
 
-from models.runtimes.engines import RUNTIMES, Engine, EngineOptions
+from models.runtimes.engines import RUNTIMES, Engine, EngineOptions, StreamingEngine
 from models.runtimes.predictor import Predictor, load_predictor
 
-__all__ = ["RUNTIMES", "Engine", "EngineOptions", "Predictor", "load_predictor"]
+__all__ = ["RUNTIMES", "Engine", "EngineOptions", "Predictor", "StreamingEngine", "load_predictor"]

@@ -1,18 +1,29 @@
 """Latency of one model under each runtime: `python tests/benchmarks/bench_runtimes.py [PACKAGE]`.
 
 Without a package, D-FINE on ResNet-10t at 256 px with 30 queries is taken, with random weights
-(times don't depend on them). Engines are measured in blocks with pauses, a picture at a time and in
-eights; `end to end` starts at a decoded 640x480 picture and ends at detections, and `decoded too`
-starts at its JPEG file.
+(times don't depend on them). Every artifact of the package is measured under each runtime that
+opens it, in blocks with pauses. Median milliseconds:
+
+- `decode`: the JPEG file of a picture (of `--pictures`, or a made one of 640x480)
+- `engine`: the bare engine, its input ready in memory
+- `whole`: from the file to detections, by the Predictor
+- `ratio`: whole / (decode + engine). The three take turns picture by picture, in one process and
+  under one engine, so that what else the machine does falls on all of them
+- `of 8`: the bare engine with eight pictures at once, for one of them
+- `many`: the Predictor over 32 decoded pictures, for one of them
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import tempfile
-from functools import partial
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -75,8 +86,10 @@ def main() -> None:
     """Print one table for each number of threads."""
     parser = argparse.ArgumentParser()
     parser.add_argument("package", nargs="?", type=Path)
-    parser.add_argument("--calls", type=int, default=30)
+    parser.add_argument("--pictures", type=Path, help="a folder of JPEG files")
+    parser.add_argument("--calls", type=int, default=60)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, os.cpu_count() or 1])
+    parser.add_argument("--compiled", action="store_true", help="torch.compile too; takes minutes")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as scratch:
@@ -84,35 +97,64 @@ def main() -> None:
         package = (
             ModelPackage.load(arguments.package) if arguments.package else random_package(folder)
         )
-        noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-        picture = cv2.GaussianBlur(noise, (0, 0), 3)
-        file = folder / "picture.jpg"
-        cv2.imwrite(str(file), picture)
+        files = sorted(arguments.pictures.glob("*.jp*g"))[:64] if arguments.pictures else []
+        if not files:
+            noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+            files = [folder / "picture.jpg"]
+            cv2.imwrite(str(files[0]), cv2.GaussianBlur(noise, (0, 0), 3))
         for threads in dict.fromkeys(arguments.threads):
-            table(package, picture, file, threads, arguments.calls)
+            table(package, files, threads, arguments.calls, arguments.compiled)
 
 
-def table(package: ModelPackage, picture: np.ndarray, file: Path, threads: int, calls: int) -> None:
-    """Measure every runtime at one number of threads."""
-    decode = median_ms(lambda: read_picture(file), calls)
-    prepare = median_ms(lambda: package.card.preprocessing([picture]), calls)
-    print(f"\n{threads} threads; median ms; decode {decode:.2f}, resize {prepare:.2f}")
-    print(f"{'runtime':<12} {'network':>9} {'end to end':>11} {'decoded too':>12} {'of 8':>9}")
-    inputs, _ = package.card.preprocessing([picture])
-    eight = np.repeat(inputs, 8, axis=0)
-    for runtime in (name for name, entry in RUNTIMES.items() if entry.format):
-        with load_predictor(package, runtime, "cpu", threads) as predictor:
-            network = median_ms(partial(predictor.engine, inputs), calls)
-            whole = median_ms(partial(predictor, [picture]), calls)
-            decoded = median_ms(partial(from_file, predictor, file), calls)
-            batch = median_ms(partial(predictor.engine, eight), max(3, calls // 4)) / 8
-        bound = f"{decoded / (decode + network):.2f} x (decode + network)"
-        print(f"{runtime:<12} {network:9.2f} {whole:11.2f} {decoded:12.2f} {batch:9.2f}   {bound}")
+def table(
+    package: ModelPackage, files: Sequence[Path], threads: int, calls: int, compiled: bool
+) -> None:
+    """Measure every artifact under every runtime and mode at one number of threads."""
+    print(f"\n{threads} threads, {len(files)} pictures; median ms")
+    heads = ("decode", "engine", "whole", "ratio", "of 8", "many")
+    print(f"{'runtime':<32}" + "".join(f"{head:>9}" for head in heads))
+    for artifact in package.card.artifacts:
+        card = package.card.model_copy(update={"artifacts": (artifact,)})
+        alone = replace(package, card=card)
+        for runtime, entry in RUNTIMES.items():
+            if entry.format != artifact.format or runtime == "tensorrt":
+                continue
+            modes: list[dict[str, Any]] = [{}]
+            if runtime == "openvino":
+                modes += [{"arithmetic": "bfloat16"}, {"mode": "throughput"}]
+            if runtime == "torch" and compiled:
+                modes.append({"compiled": True})
+            for mode in modes:
+                name = " ".join([runtime, artifact.precision, *map(str, mode.values())])
+                with load_predictor(alone, runtime, "cpu", threads, **mode) as predictor:
+                    figures = measure(predictor, files, calls)
+                print(f"{name:<32}" + "".join(f"{figure:9.2f}" for figure in figures), flush=True)
 
 
-def from_file(predictor: Predictor, file: Path) -> None:
-    """Decode a picture and predict."""
-    predictor([read_picture(file)])
+def measure(predictor: Predictor, files: Sequence[Path], calls: int) -> list[float]:
+    """Decode, engine, whole, ratio, a picture of eight at once, a picture of many; milliseconds."""
+    pictures = [read_picture(file) for file in files]
+    inputs = [predictor.package.card.preprocessing([picture])[0] for picture in pictures]
+    steps: list[Callable[[int], object]] = [
+        lambda index: read_picture(files[index]),
+        lambda index: predictor.engine(inputs[index]),
+        lambda index: predictor([read_picture(files[index])]),
+    ]
+    for step in steps:
+        step(0)
+    time.sleep(0.2)
+    times: list[list[float]] = [[] for _ in steps]
+    for call in range(calls):
+        for place, step in enumerate(steps):
+            start = time.perf_counter()
+            step(call % len(files))
+            times[place].append(time.perf_counter() - start)
+    decode, engine, whole = (statistics.median(column) * 1e3 for column in times)
+    eight = np.repeat(inputs[0], 8, axis=0)
+    of_eight = median_ms(lambda: predictor.engine(eight), max(3, calls // 8)) / 8
+    many = (pictures * 32)[:32]
+    of_many = median_ms(lambda: predictor(many), max(2, calls // 16), 2) / 32
+    return [decode, engine, whole, whole / (decode + engine), of_eight, of_many]
 
 
 if __name__ == "__main__":

@@ -252,3 +252,18 @@ def test_a_form_is_written_once_for_those_made_from_it(
     # Those that were asked for, beside what the package had before.
     assert not (done.package / "model-float16.onnx").exists()
     shutil.rmtree(done.package)
+
+
+@pytest.mark.parametrize(
+    ("precision", "option"),
+    [
+        ("float32", "tolerance"),
+        ("float16", "tolerance_float16"),
+        ("mixed", "tolerance_float16"),
+        ("int8", "tolerance_int8"),
+    ],
+)
+def test_each_precision_has_a_tolerance_of_its_own(precision: Any, option: str) -> None:
+    options = ExportOptions.model_validate({option: {"score": 0.123}})
+    assert options.tolerance_of(precision).score == 0.123
+    assert ExportOptions().tolerance_of(precision).score != 0.123

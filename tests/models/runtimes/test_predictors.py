@@ -36,7 +36,6 @@ ROUGH = 0.1, 8.0
     [
         ("torch", {}, EXACT),
         ("torch", {"arithmetic": "bfloat16"}, ROUGH),
-        pytest.param("torch", {"compiled": True}, EXACT, marks=pytest.mark.slow),
         ("onnxruntime", {}, EXACT),
         ("openvino", {}, EXACT),
         ("openvino", {"mode": "throughput"}, EXACT),
