@@ -29,6 +29,8 @@ VIDEO_COLUMNS = ("class", "frames with it", "most at once")
 _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONO_FONTS = ("ui-monospace", "Consolas", "Menlo", "monospace")
 MAX_UPLOAD = "500mb"
+_KEEP = (600, 3600)
+"""Seconds: how often old uploads and drawings are looked for, and when they are old."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
         raise ValueError(f"runtime '{options.runtime}': expected one of {'; '.join(names)}")
     classes = package.card.class_names
     limit = package.card.threshold
-    with gr.Blocks(title="Sightline", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(
+        title="Sightline", analytics_enabled=False, fill_width=True, delete_cache=_KEEP
+    ) as page:
         gr.Markdown(wording.heading(package), elem_classes="sightline-head")
         with gr.Row(equal_height=True):
             threshold = gr.Slider(
