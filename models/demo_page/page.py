@@ -19,8 +19,10 @@ import gradio as gr
 
 from models.demo_page import wording
 from models.demo_page.running import Runners, counts_by_class
+from models.demo_page.upload import PictureUpload
 from models.demo_page.video import drawing, predict_video, with_drawing
 from models.detection.standalone.pictures import SUFFIXES, read_picture
+from models.reporting import Image
 
 OWN_THRESHOLDS = "The model's own threshold for each class"
 COLUMNS = ("class", "confidence", "left", "top", "right", "bottom")
@@ -71,16 +73,13 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
         settings = [threshold, own, runtime]
         with gr.Tab("Picture"):
             with gr.Row():
-                picture: Any = gr.Image(
+                picture = PictureUpload(
                     type="filepath",
                     image_mode=None,
                     label="Picture",
                     sources=["upload", "webcam", "clipboard"],
                     height=460,
                 )
-                # Decoding is ours, so that it is timed and limited: the file stays as it came.
-                # (A subclass isn't an option: gradio writes a stub file beside its module.)
-                picture.preprocess = _path
                 drawn = gr.Image(
                     label="Found",
                     format="jpeg",
@@ -173,7 +172,7 @@ def _picture_handler(runners: Runners, classes: Sequence[str]) -> Callable[..., 
             return None, "", []
         with _one_line():
             start = time.perf_counter()
-            image = read_picture(Path(file))
+            image = _read(Path(file))
             decode = (time.perf_counter() - start) * 1e3
             found, times = runners(runtime, image, None if own else threshold)
             drawn, draw = drawing(image, found, classes)
@@ -235,8 +234,11 @@ def _into_cache(file: Path, cache: str) -> str:
     return str(save_file_to_cache(file, cache_dir=cache))
 
 
-def _path(upload: Any) -> str | None:
-    return upload.path if upload is not None else None
+def _read(file: Path) -> Image:
+    try:
+        return read_picture(file)
+    except ValueError as error:  # where it lies on the server is nobody's business
+        raise ValueError(str(error).replace(str(file), file.name)) from error
 
 
 @contextmanager
