@@ -78,7 +78,9 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
         raise ValueError(f"gate.split: expected one of {', '.join(splits)}, got '{gate.split}'")
     model = run.model(config.model)
     artifact = artifact_for(
-        ModelPackage.load(model.folder), str(getattr(options, "runtime", "torch"))
+        ModelPackage.load(model.folder),
+        str(getattr(options, "runtime", "torch")),
+        getattr(options, "precision", None),
     )
     shown = PictureKeeper(run)
     done = [

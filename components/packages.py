@@ -42,20 +42,21 @@ def record_parent(package: ModelPackage, parent: str) -> ModelPackage:
     return package.with_lineage(lineage.model_copy(update={"parents": parents}))
 
 
-def artifact_for(package: ModelPackage, runtime: str) -> str:
-    """Name the file of a package that a runtime opens.
+def artifact_for(package: ModelPackage, runtime: str, precision: str | None = None) -> str:
+    """Name the file of a package that a runtime opens; the first unless a precision is given.
 
     Raises:
         ValueError: the package has no such form.
     """
     wanted = RUNTIME_FORMATS[runtime]
     for artifact in package.card.artifacts:
-        if artifact.format == wanted:
+        if artifact.format == wanted and precision in (None, artifact.precision):
             return artifact.file
-    there = ", ".join(artifact.format for artifact in package.card.artifacts)
+    there = ", ".join(f"{a.format} {a.precision}" for a in package.card.artifacts)
+    stage = "quantize stage with forms" if precision == "int8" else "export stage with formats"
     raise ValueError(
-        f"the model has no form for {runtime} (it has: {there}); run the export stage with "
-        f"formats={wanted} first"
+        f"the model has no {f'{precision} ' if precision else ''}form for {runtime} (it has: "
+        f"{there}); run the {stage}={wanted} first"
     )
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @click.option("--split", type=click.Choice(["train", "val", "test"]), help="[default: test]")
 @click.option("--runtime", "runtimes", multiple=True, help="Only this one; may be repeated.")
 @click.option("--bfloat16", type=click.Choice(["auto", "always", "never"]), help="[default: auto]")
+@click.option("--throughput", is_flag=True, help="Also set for many pictures at once (OpenVINO).")
+@click.option("--compiled", is_flag=True, help="Also compiled by PyTorch; that takes its time.")
 @click.option("--device", help="auto, cpu, cuda, cuda:1.  [default: auto]")
 @click.option("--threads", type=int, help="CPU threads.  [default: each runtime's own]")
 @click.option("--minimum", type=float, help="Gate: least main metric.")

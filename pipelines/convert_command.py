@@ -24,7 +24,7 @@ _SHOWN = 10
 @click.option("--copy", is_flag=True, help="Copy pictures. [default: hard-link them]")
 @one_line_errors
 def convert(source: Path, target: Path, wanted: str, copy: bool) -> None:
-    r"""Write the detection dataset in SOURCE anew in TARGET, in another format.
+    """Write the detection dataset in SOURCE anew in TARGET, in another format.
 
     SOURCE is a folder in any format that `prepare` reads (COCO, Pascal VOC, YOLO), or a prepared
     dataset; splits stay as they are. What can't be trusted is left out and listed in
@@ -32,7 +32,7 @@ def convert(source: Path, target: Path, wanted: str, copy: bool) -> None:
 
     \b
     sightline convert /data/voc /data/yolo --to yolo
-    """
+    """  # noqa: D301 - \b keeps the lines as they are
     from models.detection.data.convert import convert as convert_dataset
     from pipelines.terminal import Terminal
 

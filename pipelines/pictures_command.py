@@ -28,14 +28,14 @@ _SHOWN = 10
 )
 @one_line_errors
 def pictures(source: Path, target: Path, dpi: int, quality: int, longest_side: int) -> None:
-    r"""Write the pictures and the PDF pages in SOURCE as JPEG files in TARGET, to be labelled.
+    """Write the pictures and the PDF pages in SOURCE as JPEG files in TARGET, to be labelled.
 
     SOURCE is a folder or a file. Rotation by EXIF is carried out, transparent parts turn white,
     each page of a PDF or TIFF becomes a file. JPEG files that need no change are copied.
 
     \b
     sightline pictures /data/scans /data/jpg --dpi 150
-    """
+    """  # noqa: D301 - \b keeps the lines as they are
     from models.data.jpg import to_jpg
     from pipelines.terminal import Terminal
 

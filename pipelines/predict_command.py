@@ -37,6 +37,7 @@ _INTERRUPTED = 130
 @click.option(
     "--runtime", help="Such as torch, onnxruntime, openvino.  [default: the fastest there is]"
 )
+@click.option("--url", help="Have a server run it: http://HOST:PORT/v2/models/NAME.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads of the network.")
 @click.option(

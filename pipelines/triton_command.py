@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -21,7 +22,7 @@ def triton() -> None:
 
 
 @triton.command()
-@click.argument("model", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.argument("repository", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--name", default="model", show_default=True, help="Name of the model in Triton.")
 @click.option(
@@ -70,19 +71,25 @@ def triton() -> None:
 )
 @one_line_errors
 def make(model: Path, repository: Path, **settings: Any) -> None:
-    r"""Add MODEL, the folder of a model package, to the Triton model repository REPOSITORY.
+    """Add MODEL, a model package (folder or zip), to the Triton model repository REPOSITORY.
 
-    Its input is the network's: uint8 pictures of the input size. The runtime `remote` does the
-    rest: load_predictor(MODEL, "remote", url="http://HOST:PORT/v2/models/NAME").
+    With --backend python, Triton's own Python needs numpy and the runtime; NVIDIA's images have
+    none, `up --pytriton` installs it. The model's input is the network's: uint8 pictures of the
+    input size. The runtime `remote` does the rest:
+    load_predictor(MODEL, "remote", url="http://HOST:PORT/v2/models/NAME").
 
     \b
     sightline triton make /data/package /data/repository
     sightline triton up /data/repository
-    """
+    """  # noqa: D301 - \b keeps the lines as they are
+    from components.run.trees import unpacked
     from models.package import ModelPackage
     from models.serving.triton.repository import TritonModel, write_model
 
-    folder = write_model(ModelPackage.load(model), repository, TritonModel(**settings))
+    wanted = TritonModel(**settings)
+    with TemporaryDirectory() as scratch:
+        package = ModelPackage.load(unpacked(model, Path(scratch)))
+        folder = write_model(package, repository, wanted)
     click.echo(f"{folder}: {', '.join(_listing(folder))}")
 
 

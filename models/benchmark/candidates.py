@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from models.package import ModelPackage
 from models.package.card import Artifact
 from models.runtimes.engines import RUNTIMES
 
-Arithmetic = Literal["float32", "bfloat16"]
+Variant = Literal["", "bfloat16", "throughput", "compiled"]
+"""Another way to run the same file; empty for the usual one."""
+
+SETTINGS: dict[Variant, dict[str, Any]] = {
+    "": {},
+    "bfloat16": {"arithmetic": "bfloat16"},
+    "throughput": {"mode": "throughput"},
+    "compiled": {"compiled": True},
+}
+"""What each asks of `load_predictor`. A runtime that has no such way says so when it starts."""
 
 
 @dataclass(frozen=True)
@@ -20,24 +29,23 @@ class Candidate:
     artifact: Artifact
     runtime: str
     """Empty if no runtime opens it."""
-    arithmetic: Arithmetic = "float32"
+    variant: Variant = ""
 
     @property
     def label(self) -> str:
         """Its name for people."""
-        words = [self.artifact.file, self.runtime]
-        return ", ".join(words if self.arithmetic == "float32" else [*words, self.arithmetic])
+        return ", ".join(filter(None, (self.artifact.file, self.runtime, self.variant)))
 
 
 def candidates(
-    artifacts: Sequence[Artifact], runtimes: Sequence[str], bfloat16: bool
+    artifacts: Sequence[Artifact], runtimes: Sequence[str], variants: Sequence[Variant]
 ) -> list[Candidate]:
     """Pair each artifact with each runtime that opens its format.
 
     Args:
         artifacts: of one package.
         runtimes: names of those wanted; empty for all.
-        bfloat16: add the same computing in bfloat16, right after it.
+        variants: other ways to run them, which come right after the usual one.
 
     Raises:
         ValueError: no such runtime, or nothing is left.
@@ -54,8 +62,9 @@ def candidates(
             if runtimes and name not in runtimes:
                 continue
             found.append(Candidate(artifact, name))
-            if bfloat16 and artifact.precision in ("float32", "float16"):
-                found.append(Candidate(artifact, name, "bfloat16"))
+            # What is in INT8 doesn't get faster by bfloat16.
+            wide = artifact.precision in ("float32", "float16")
+            found += [Candidate(artifact, name, v) for v in variants if wide or v != "bfloat16"]
     if not found:
         have = ", ".join(f"{a.file} ({a.format})" for a in artifacts) or "no artifacts"
         raise ValueError(f"runtimes={','.join(runtimes)}: none of them runs what is there: {have}")

@@ -9,12 +9,12 @@ from models.package import Metric, ModelPackage
 def with_figures(package: ModelPackage, record: BenchmarkRecord) -> ModelPackage:
     """Add each form's accuracy to a package's card.
 
-    A file that ran in several ways gets the figure of the first one that computed in float32; the
-    others stay in the record. So do latencies, which are this machine's and not the model's.
+    A file that ran in several ways gets the figure of the usual one; the others stay in the
+    record. So do latencies, which are this machine's and not the model's.
     """
     metrics: dict[tuple[str, str], Metric] = {}
     for row in record.own:
-        if row.arithmetic != "float32":
+        if row.variant:
             continue
         for name, value in row.metrics.items():
             key = (row.file, name)

@@ -14,6 +14,11 @@ def judge(gate: GateOptions, record: BenchmarkRecord) -> tuple[bool, str]:
     Raises:
         ValueError: the gate asks for a figure that no form has.
     """
+    # What can't run here is no form that could be chosen.
+    rows = [row for row in record.own if row.end_to_end is not None]
+    if not rows:
+        why = "; ".join(f"{row.label}: {row.problem}" for row in record.own)
+        return False, f"no form of the model could be measured here: {why}"
     if gate.regressions and record.regressions:
         return False, "worse than the baseline: " + "; ".join(record.regressions)
     limits = [gate.minimum, gate.latency, gate.size]
@@ -24,10 +29,6 @@ def judge(gate: GateOptions, record: BenchmarkRecord) -> tuple[bool, str]:
     if gate.minimum is not None and metric not in known:
         there = ", ".join(known) or "none, since no accuracy was measured"
         raise ValueError(f"gate.metric: no figure '{metric}'; there are: {there}")
-    # What can't run here is no form that could be chosen.
-    rows = [row for row in record.own if row.end_to_end is not None]
-    if not rows:
-        return False, "no form could be measured"
     shortfalls = {row.label: _shortfalls(row, gate, metric) for row in rows}
     good = [label for label, lines in shortfalls.items() if not lines]
     passed = len(good) == len(rows) if gate.need == "all" else bool(good)

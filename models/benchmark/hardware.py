@@ -111,15 +111,26 @@ def _usable() -> float:
 
 
 def _gpus() -> tuple[str, ...]:
+    return tuple(_ask_driver("name,memory.total,driver_version"))
+
+
+def gpu_memory_mb() -> float | None:
+    """Memory in use on all GPUs together, MB (10^6 bytes); None without a GPU."""
+    lines = _ask_driver("memory.used", "nounits")
+    try:
+        return sum(float(line) for line in lines) * (1 << 20) / 1e6 if lines else None
+    except ValueError:  # "[N/A]", as where memory is shared with the processor
+        return None
+
+
+def _ask_driver(fields: str, *form: str) -> list[str]:
     tool = shutil.which("nvidia-smi")
     if tool is None:
-        return ()
-    query = "--query-gpu=name,memory.total,driver_version"
+        return []
+    words = [tool, f"--query-gpu={fields}", f"--format={','.join(('csv', 'noheader', *form))}"]
     try:
-        done = subprocess.run(
-            [tool, query, "--format=csv,noheader"], capture_output=True, text=True, timeout=20
-        )
+        done = subprocess.run(words, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
-        return ()
+        return []
     lines = done.stdout.splitlines() if done.returncode == 0 else []
-    return tuple(line.strip() for line in lines if line.strip())
+    return [line.strip() for line in lines if line.strip()]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.benchmark.candidates import Candidate, candidates
+from models.benchmark.candidates import Candidate, Variant, candidates
 from models.benchmark.hardware import Hardware, hardware
 from models.benchmark.options import BenchmarkOptions
 from models.benchmark.processes import Heard, run_worker
@@ -88,7 +88,7 @@ def benchmark(
         _hold_pictures(validation, max(options.batches, default=1), Path(room))
         _run_rounds(wanted, Path(room), dataset.resolve(), options, reporter)
     rows = tuple(
-        _row(one, kind.primary_metric) for one in wanted if not _refused_bfloat16(one, reporter)
+        _row(one, kind.primary_metric) for one in wanted if not _no_such_variant(one, reporter)
     )
     record = BenchmarkRecord(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -118,8 +118,14 @@ def benchmark(
 def _candidates(
     package: ModelPackage, options: BenchmarkOptions, machine: Hardware, *, baseline: bool
 ) -> list[_Measured]:
-    bfloat16 = options.bfloat16 == "always" or (options.bfloat16 == "auto" and machine.has_bfloat16)
-    found = candidates(package.card.artifacts, options.runtimes, bfloat16)
+    wanted: dict[Variant, bool] = {
+        "bfloat16": options.bfloat16 == "always"
+        or (options.bfloat16 == "auto" and machine.has_bfloat16),
+        "throughput": options.throughput,
+        "compiled": options.compiled,
+    }
+    variants = [name for name, asked in wanted.items() if asked]
+    found = candidates(package.card.artifacts, options.runtimes, variants)
     return [_Measured(package, candidate, baseline) for candidate in found]
 
 
@@ -188,7 +194,7 @@ def _run_rounds(
 def order(wanted: Sequence[_Measured], number: int, rounds: int) -> list[_Measured]:
     """Order the forms of one round: begun at another place each time, every second one backwards.
 
-    The first keeps its order, in which float32 comes before the same in bfloat16.
+    The first keeps its order, in which the usual way comes before the variants.
     """
     first = number * len(wanted) // rounds
     turned = [*wanted[first:], *wanted[:first]]
@@ -196,8 +202,8 @@ def order(wanted: Sequence[_Measured], number: int, rounds: int) -> list[_Measur
 
 
 def _pointless(one: _Measured, wanted: Sequence[_Measured]) -> bool:
-    """Whether bfloat16 needn't be tried because the same in float32 couldn't even start."""
-    if one.candidate.arithmetic == "float32":
+    """Whether a variant needn't be tried because the usual way couldn't even start."""
+    if not one.candidate.variant:
         return False
     for other in wanted:
         same = (other.baseline, other.candidate.artifact, other.candidate.runtime) == (
@@ -205,7 +211,7 @@ def _pointless(one: _Measured, wanted: Sequence[_Measured]) -> bool:
             one.candidate.artifact,
             one.candidate.runtime,
         )
-        if same and other.candidate.arithmetic == "float32" and other.given_up:
+        if same and not other.candidate.variant and other.given_up:
             one.given_up = True
             return True
     return False
@@ -225,7 +231,7 @@ def _measure(
         package=str(one.package.folder.resolve()),
         file=one.candidate.artifact.file,
         runtime=one.candidate.runtime,
-        arithmetic=one.candidate.arithmetic,
+        variant=one.candidate.variant,
         device=options.device,
         threads=options.threads,
         pictures=str(room),
@@ -246,20 +252,20 @@ def _measure(
         one.problem = one.problem or f"{where}{heard.problem}"
         # What a form says itself it says again; one that died before a result dies again.
         one.given_up = heard.refused or heard.start is None or first
-        if not _says_no_to_bfloat16(one):
+        if not _says_no_to_variant(one):
             reporter.log(f"warning: {one.label}: {one.problem}")
 
 
-def _says_no_to_bfloat16(one: _Measured) -> bool:
-    refused = one.candidate.arithmetic == "bfloat16" and any(h.refused for h in one.told)
+def _says_no_to_variant(one: _Measured) -> bool:
+    refused = bool(one.candidate.variant) and any(heard.refused for heard in one.told)
     return refused and all(heard.load is None for heard in one.told)
 
 
-def _refused_bfloat16(one: _Measured, reporter: Reporter) -> bool:
-    """Whether there is no such form: the runtime doesn't compute in bfloat16 at all."""
-    if one.candidate.arithmetic == "bfloat16" and not one.told:
-        return True  # nothing was tried: float32 has failed
-    if _says_no_to_bfloat16(one):
+def _no_such_variant(one: _Measured, reporter: Reporter) -> bool:
+    """Whether there is no such form: the runtime can't run it this way at all."""
+    if one.candidate.variant and not one.told:
+        return True  # nothing was tried: the usual way has failed
+    if _says_no_to_variant(one):
         reporter.log(f"{one.label} is left out: {one.problem}")
         return True
     return False
@@ -269,6 +275,7 @@ def _row(one: _Measured, main_metric: str) -> Row:
     candidate, told = one.candidate, one.told
     metrics = next((heard.metrics for heard in told if heard.metrics), {})
     memory = [heard.memory_mb for heard in told if heard.memory_mb is not None]
+    gpu = [heard.gpu_memory_mb for heard in told if heard.gpu_memory_mb is not None]
     base = [heard.base_mb for heard in told if heard.base_mb is not None]
     cores = [heard.cores for heard in told if heard.cores is not None]
     return Row(
@@ -276,7 +283,7 @@ def _row(one: _Measured, main_metric: str) -> Row:
         format=candidate.artifact.format,
         precision=candidate.artifact.precision,
         runtime=candidate.runtime,
-        arithmetic=candidate.arithmetic,
+        variant=candidate.variant,
         baseline=one.baseline,
         device=next((heard.device for heard in told if heard.device), ""),
         bytes=candidate.artifact.bytes,
@@ -287,6 +294,7 @@ def _row(one: _Measured, main_metric: str) -> Row:
         cores=float(np.median(cores)) if cores else None,
         throughput=_throughput(told),
         memory_mb=max(memory, default=None),
+        gpu_memory_mb=max(gpu, default=None),
         base_memory_mb=float(np.median(base)) if base else None,
         start_s=tuple(heard.start for heard in told if heard.start is not None),
         load_s=tuple(heard.load for heard in told if heard.load is not None),

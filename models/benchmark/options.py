@@ -30,6 +30,12 @@ class BenchmarkOptions(Options):
     bfloat16: Literal["auto", "always", "never"] = "auto"
     """Measure float32 and float16 forms computing in bfloat16 too; `auto`: where the processor has
     instructions for it."""
+    throughput: bool = False
+    """Measure forms set for many pictures at once too, where the runtime has such a mode
+    (OpenVINO): a single picture takes longer, large batches go faster."""
+    compiled: bool = False
+    """Measure what PyTorch compiles (torch.compile) too. It needs a C++ compiler on the CPU, and up
+    to minutes to start, in each round and for each batch size."""
     device: str = "auto"
     """`auto` (a GPU that the runtime can use, else the CPU), `cpu`, `cuda`, `cuda:1`, or for
     OpenVINO any of its device names."""

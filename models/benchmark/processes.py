@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from models.benchmark.hardware import gpu_memory_mb
 from models.benchmark.worker import Job
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +36,8 @@ class Heard:
     device: str = ""
     base_mb: float | None = None
     memory_mb: float | None = None
+    gpu_memory_mb: float | None = None
+    """More than before it started, on all GPUs together."""
     cores: float | None = None
     network: list[float] = field(default_factory=list)
     """Seconds of each call."""
@@ -65,6 +68,7 @@ def run_worker(
         What it told until it ended, in whatever way that was.
     """
     heard = Heard()
+    gpu_before = gpu_memory_mb()
     with tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         process = subprocess.Popen(
@@ -86,6 +90,8 @@ def run_worker(
                     _close(stream)
         if not (heard.problem or heard.done):
             heard.problem = _death(process.returncode, errors)
+    if heard.gpu_memory_mb is not None:
+        heard.gpu_memory_mb -= gpu_before or 0.0
     return heard
 
 
@@ -143,6 +149,7 @@ def _take(heard: Heard, kind: str, event: dict[str, Any]) -> None:
     elif kind == "single":
         heard.network, heard.end_to_end = event["network"], event["end_to_end"]
         heard.memory_mb, heard.cores = event["memory"], event["cores"]
+        heard.gpu_memory_mb = event["gpu_memory"]
     elif kind == "batch":
         heard.batches[event["size"]] = event
     elif kind == "metrics":

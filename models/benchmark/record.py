@@ -94,8 +94,9 @@ class Row(_Part):
     precision: str
     runtime: str
     """Empty if there is none for the form."""
-    arithmetic: Literal["float32", "bfloat16"] = "float32"
-    """What it was asked to compute in."""
+    variant: Literal["", "bfloat16", "throughput", "compiled"] = ""
+    """Another way to run the same file: computing in bfloat16, OpenVINO's mode for throughput, or
+    compiled by PyTorch; empty for the usual one."""
     baseline: bool = False
     """Belongs to the model that this one is held against."""
     device: str = ""
@@ -118,6 +119,9 @@ class Row(_Part):
     base_memory_mb: float | None = None
     """Of it, what the process held before it loaded the runtime: Python, libraries for pictures,
     and the pictures."""
+    gpu_memory_mb: float | None = None
+    """What all GPUs together held more than before it started, MB; null without a GPU. Other
+    processes on them count too."""
     start_s: tuple[float, ...] = ()
     """From the start of the process to its first result, each round, seconds."""
     load_s: tuple[float, ...] = ()
@@ -130,8 +134,8 @@ class Row(_Part):
     @property
     def label(self) -> str:
         """Its name for people."""
-        words = [self.file, self.runtime, "bfloat16" if self.arithmetic == "bfloat16" else ""]
-        return ", ".join(word for word in words if word) + (" (baseline)" if self.baseline else "")
+        name = ", ".join(filter(None, (self.file, self.runtime, self.variant)))
+        return name + (" (baseline)" if self.baseline else "")
 
     @property
     def start(self) -> float | None:

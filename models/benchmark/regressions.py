@@ -73,8 +73,8 @@ def _counterpart(row: Row, others: list[Row]) -> Row | None:
     likely = [
         other
         for other in others
-        if (other.runtime, other.arithmetic, other.format, other.precision)
-        == (row.runtime, row.arithmetic, row.format, row.precision)
+        if (other.runtime, other.variant, other.format, other.precision)
+        == (row.runtime, row.variant, row.format, row.precision)
     ]
     named = [other for other in likely if other.file == row.file]
     return next(iter(named or likely), None)

@@ -15,25 +15,33 @@ Table = tuple[list[str], list[list[Any]]]
 def forms_table(record: BenchmarkRecord) -> Table:
     """One row for each form: accuracy, latency, throughput, memory, size, start."""
     metrics = metric_names(record)
-    columns = ["file", "format", "precision", "runtime", "arithmetic", "baseline", "device"]
+    columns = ["file", "format", "precision", "runtime", "variant", "baseline", "device"]
     columns += [f"{record.split} {name}" for name in metrics]
     for what in ("end to end", "network"):
         columns += [f"{what} {name} ms" for name in ("p50", "p90", "p99")]
         columns += [f"{what} spread", f"{what} calls"]
     columns += ["best pictures/s", "at batch", "cores busy", "memory MB", "base memory MB"]
-    columns += ["size MB", "start s", "load s", "worse than the baseline", "problem"]
+    columns += [
+        "GPU memory MB",
+        "size MB",
+        "start s",
+        "load s",
+        "worse than the baseline",
+        "problem",
+    ]
     rows: list[list[Any]] = []
     for row in record.rows:
         best, batch = best_throughput(row)
         rows.append(
             [
-                *[row.file, row.format, row.precision, row.runtime, row.arithmetic],
+                *[row.file, row.format, row.precision, row.runtime, row.variant],
                 *["yes" if row.baseline else "", row.device],
                 *[_rounded(row.metrics.get(name), 4) for name in metrics],
                 *_times(row.end_to_end),
                 *_times(row.network),
                 *[_rounded(best, 1), batch, _rounded(row.cores, 2)],
                 *[_rounded(row.memory_mb, 1), _rounded(row.base_memory_mb, 1)],
+                _rounded(row.gpu_memory_mb, 1),
                 *[_rounded(row.bytes / 1e6, 2), _rounded(row.start, 3), _rounded(row.load, 3)],
                 *["; ".join(row.regressions), row.problem],
             ]
@@ -43,7 +51,7 @@ def forms_table(record: BenchmarkRecord) -> Table:
 
 def throughput_table(record: BenchmarkRecord) -> Table:
     """One row for each form and batch size."""
-    columns = ["file", "precision", "runtime", "arithmetic", "baseline", "batch"]
+    columns = ["file", "precision", "runtime", "variant", "baseline", "batch"]
     columns += ["pictures/s", "network pictures/s", "call p50 ms", "call p90 ms", "call p99 ms"]
     columns += ["network call p50 ms", "spread", "calls", "memory MB", "problem"]
     rows: list[list[Any]] = []
@@ -52,7 +60,7 @@ def throughput_table(record: BenchmarkRecord) -> Table:
             p50, p90, p99, spread, calls = _times(one.end_to_end)
             rows.append(
                 [
-                    *[row.file, row.precision, row.runtime, row.arithmetic],
+                    *[row.file, row.precision, row.runtime, row.variant],
                     *["yes" if row.baseline else "", one.batch],
                     *[_rounded(one.pictures, 2), _rounded(one.network_pictures, 2)],
                     *[p50, p90, p99, _times(one.network)[0], spread, calls],

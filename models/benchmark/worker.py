@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from models.benchmark.blocks import timed_calls
-from models.benchmark.candidates import Arithmetic, alone
+from models.benchmark.candidates import SETTINGS, Variant, alone
+from models.benchmark.hardware import gpu_memory_mb
 from models.benchmark.memory import memory_mb, peak_mb, reset_peak
 from models.bootstrap import resampled_figures
 from models.families import family
@@ -40,7 +41,7 @@ class Job:
     file: str
     """The artifact."""
     runtime: str
-    arithmetic: Arithmetic
+    variant: Variant
     device: str
     threads: int | None
     pictures: str
@@ -79,7 +80,7 @@ def work(job: Job, tell: Tell) -> None:
         job.device,
         job.threads,
         batch_size=max(most, _METRIC_BATCH),
-        arithmetic=job.arithmetic,
+        **SETTINGS[job.variant],
     )
     loaded = time.perf_counter() - start
     with predictor:
@@ -109,6 +110,7 @@ def _time_single(
         network=network.times,
         end_to_end=whole.times,
         memory=peak_mb(),
+        gpu_memory=gpu_memory_mb(),
         cores=whole.cores,
     )
 

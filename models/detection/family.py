@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from models.detection.audit_options import AuditOptions
 from models.detection.data.options import PrepareOptions
@@ -135,7 +135,13 @@ class Detection:
         from models.detection.networks.building import build_network
         from models.detection.networks.detector import load_network_weights
 
-        network = build_network(NetworkOptions.model_validate(card.network), len(card.classes))
+        try:
+            options = NetworkOptions.model_validate(card.network)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(["network", *map(str, first["loc"])])
+            raise ValueError(f"model.json: {where}: {first['msg']}") from error
+        network = build_network(options, len(card.classes))
         load_network_weights(network, weights)
         return network
 

@@ -24,6 +24,7 @@ from models.detection.metrics.truth import truths_of
 from models.detection.pictures import picture_pairs, worst_pictures
 from models.families import Evaluation, Tuning
 from models.package import ModelPackage
+from models.package.card import Precision
 from models.reporting import Reporter
 
 _BETA = {"f1": 1.0, "f2": 2.0, "f0.5": 0.5}
@@ -105,7 +106,14 @@ def evaluate(
     if options.threshold is not None:
         threshold = options.threshold
         limits = np.full(len(limits), threshold, np.float32)
-    detections = predict(package, labels, reporter, options.runtime, options.batch_size)
+    detections = predict(
+        package,
+        labels,
+        reporter,
+        options.runtime,
+        options.batch_size,
+        precision=options.precision,
+    )
     truths = truths_of(labels)
     ids = [identity for _, identity in read_categories(dataset)]
     found = report(truths, detections, labels.classes, limits, options, ids, threshold)
@@ -133,11 +141,12 @@ def predict(
     runtime: str,
     batch_size: int,
     floor: float = 0.0,
+    precision: Precision | None = None,
 ) -> list[Detections]:
     """Run a package over a split, cut at `floor` only."""
     from models.runtimes import load_predictor
 
-    predictor = load_predictor(package, runtime=runtime, batch_size=batch_size)
+    predictor = load_predictor(package, runtime=runtime, batch_size=batch_size, precision=precision)
     detections: list[Detections] = []
     for files in _chunks(labels.files, batch_size):
         images = [read_picture(labels.folder / file) for file in files]

@@ -69,6 +69,8 @@ class EvaluateOptions(Options):
     """Pictures with the most false and missed boxes shown as debug samples."""
     runtime: Literal["torch", "onnxruntime", "openvino"] = "torch"
     """What runs the model."""
+    precision: Literal["float32", "float16", "int8"] | None = None
+    """Which of the runtime's forms in the package runs; none takes the first."""
     batch_size: int = Field(8, ge=1)
     """Pictures in one forward pass."""
 

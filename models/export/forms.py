@@ -9,6 +9,7 @@ from models.export.options import ExportOptions, Form
 from models.families import family
 from models.package import Artifact, ModelPackage, NewArtifact
 from models.package.card import Format
+from models.package.onnx_data import check_onnx_data
 from models.reporting import Reporter
 from models.runtimes import RUNTIMES
 from models.runtimes.engines import library
@@ -149,6 +150,7 @@ class _Writer:
         if form.precision == "int8":
             artifact = _int8_onnx(self._source)
             onnx, batch = self._source.path(artifact), artifact.batch
+            check_onnx_data(onnx, artifact)
         else:
             onnx, _ = self._onnx_file(Form("onnx", form.precision))
         plan = self._room / "tensorrt" / f"model{_suffix(form)}.plan"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal, Self
 
@@ -75,13 +76,26 @@ class Input(_Part):
     """Pixels as they are: normalisation is inside the artifacts."""
 
 
+Size = Annotated[int, Field(ge=1, le=1 << 24)]
+"""Of one axis of an output."""
+_MOST_VALUES = 1 << 26
+"""Of an output for one picture; 24,000 places with 80 classes are 2 million."""
+
+
 class Output(_Part):
     """An output tensor of every artifact, in this order."""
 
     name: Name
-    shape: tuple[Literal["batch"] | PositiveInt, ...]
+    shape: Annotated[tuple[Literal["batch"] | Size, ...], Field(min_length=1, max_length=8)]
     dtype: Literal["float32", "int64"] = "float32"
     meaning: str = ""
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> Self:
+        values = math.prod(size for size in self.shape if size != "batch")
+        if values > _MOST_VALUES:
+            raise ValueError(f"'{self.name}' would have {values} values for each picture")
+        return self
 
 
 class Threshold(_Part):
@@ -276,6 +290,8 @@ class ModelCard(_Part):
 
 
 def _none_twice(what: str, values: list[str] | list[int]) -> None:
-    twice = next((value for value in values if values.count(value) > 1), None)  # type: ignore[arg-type]
-    if twice is not None:
-        raise ValueError(f"{what}: {twice} is there twice")
+    seen: set[str | int] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{what}: {value} is there twice")
+        seen.add(value)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +24,10 @@ _MEMORY = 768 << 20
 """Bytes of decoded pictures that may be under way; one batch always may."""
 _BATCH_MEMORY = 256 << 20
 """A batch of larger pictures is smaller than asked for."""
+
+
+_LOWER = 5
+"""Steps of niceness by which threads that decode and draw stand back."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Flow(Generic[T]):
 
         What goes wrong in any of the threads is raised here.
         """
-        with ThreadPoolExecutor(self._workers, "picture") as pool:
+        with ThreadPoolExecutor(self._workers, "picture", _stand_back) as pool:
             reading = self._thread(self._read, self._decoding, pictures, pool)
             predicting = self._thread(self._infer, self._rendering, pool)
             try:
@@ -129,6 +135,18 @@ class Flow(Generic[T]):
             ]
             if not self._rendering.put(_Rendering(done, batch.size)):
                 return
+
+
+def _stand_back() -> None:
+    """Let the network's threads go before this one.
+
+    They wait for one another at each layer: a core that is taken from one of them stands still on
+    all the others. When the network itself has to wait, decoding has all cores.
+    """
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        with suppress(OSError):
+            now = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(19, now + _LOWER))
 
 
 def _batches(pictures: Iterable[Waiting], most: int) -> Iterator[list[Waiting]]:

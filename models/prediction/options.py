@@ -39,6 +39,9 @@ class PredictionOptions(Options):
     runtime: str | None = None
     """What runs the network, such as torch, onnxruntime or openvino; null takes the fastest that
     the package and this machine have: a GPU first, then OpenVINO, ONNX Runtime, PyTorch."""
+    url: str | None = None
+    """Address of the model on a server, `http://HOST:PORT/v2/models/NAME`, which then runs the
+    network (runtime remote); null runs it here."""
     device: str = "auto"
     """`auto` takes a GPU that the runtime can use, else the CPU; `cpu`, `cuda`, `cuda:1`."""
     threads: int | None = Field(None, ge=1)

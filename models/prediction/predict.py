@@ -119,7 +119,8 @@ def predict(
             results.
     """
     package = model if isinstance(model, ModelPackage) else ModelPackage.load(model)
-    runtime = options.runtime or best_runtime(package, options.device)
+    there = "remote" if options.url else None
+    runtime = options.runtime or there or best_runtime(package, options.device)
     if options.cut_padding:
         # Before anything is loaded.
         check_cutting(package, runtime)
@@ -128,7 +129,12 @@ def predict(
     # A picture of 90 million pixels is what it is; one of twice as many is refused by Pillow.
     warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
     with load_predictor(
-        package, runtime, options.device, options.threads, batch_size=options.batch or 1
+        package,
+        runtime,
+        options.device,
+        options.threads,
+        batch_size=options.batch or 1,
+        url=options.url,
     ) as predictor:
         on_cpu = predictor.engine.device.lower().startswith("cpu")
         batch = options.batch or (1 if on_cpu else 8)

@@ -23,6 +23,22 @@ from models.runtimes import Predictor
 from models.runtimes.engines import Outputs, library
 
 
+def read_graph(file: Path) -> Any:
+    """Read a float graph (.xml) and compute what is constant in it.
+
+    The biases of convolutions come reshaped from ONNX, and NNCF knows a bias, which it corrects for
+    what rounding moves, only as a constant.
+    """
+    openvino = library("openvino", "export", "quantisation for OpenVINO")
+    from openvino.passes import ConstantFolding, Manager
+
+    graph = openvino.Core().read_model(os.fspath(file))
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(graph)
+    return graph
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What a candidate is held against."""

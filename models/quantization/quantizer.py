@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from models.quantization.openvino_int8 import (
     Judgement,
     quantize_controlled,
     quantize_plain,
+    read_graph,
     save,
 )
 from models.quantization.options import QuantizeOptions
@@ -184,11 +184,10 @@ class _Quantizer:
         """Quantise plainly; where that loses too much, under accuracy control."""
         from models.export.openvino_format import write_openvino
 
-        openvino = library("openvino", "export", "quantisation for OpenVINO")
         options, reporter = self._options, self._reporter
         xml = self._room / "float" / "model.xml"
         write_openvino(self._source.card, self._float_onnx, xml, "float32")
-        graph = openvino.Core().read_model(os.fspath(xml))
+        graph = read_graph(xml)
         kept = float_names(graph, options.float_parts, options.float_layers)
         reporter.log("quantising OpenVINO")
         plain = quantize_plain(graph, self._calibration, self.kind, self._source, kept, options)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,12 @@ class EngineOptions:
     url: str | None = None
     """For the runtime remote: `http://HOST:PORT/v2/models/NAME` of an Open Inference Protocol
     server, all of whose other options are its own."""
+    mode: Literal["latency", "throughput"] = "latency"
+    """`throughput` is OpenVINO's: many pictures at once, each on few threads; a single one takes
+    longer."""
+    compiled: bool = False
+    """Let PyTorch compile the network (torch.compile): seconds to minutes at the start, and again
+    at the first batch of another size. Needs a C++ compiler on the CPU."""
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
@@ -62,6 +68,18 @@ class Engine(Protocol):
         """Free what it holds."""
 
 
+@runtime_checkable
+class StreamingEngine(Engine, Protocol):
+    """A network that works on several batches at once."""
+
+    def stream(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[Outputs]:
+        """Run batches, and give each one's outputs in their order.
+
+        Args:
+            batches: taken as there is room for more work, so they may be made on the way.
+        """
+
+
 @dataclass(frozen=True)
 class RuntimeEntry:
     """Where the code of a runtime is and what it runs."""
@@ -80,7 +98,7 @@ RUNTIMES: dict[str, RuntimeEntry] = {
     "onnxruntime-fused": RuntimeEntry(
         "models.runtimes.onnxruntime_engine:FusedEngine", "onnx-fused", fused=True
     ),
-    "openvino": RuntimeEntry("models.runtimes.openvino_engine:OpenVinoEngine", "openvino"),
+    "openvino": RuntimeEntry("models.runtimes.openvino_engine:open_openvino", "openvino"),
     "tensorrt": RuntimeEntry("models.runtimes.tensorrt_engine:TensorRtEngine", "tensorrt"),
     "remote": RuntimeEntry("models.runtimes.remote_engine:RemoteEngine", None),
 }
@@ -99,6 +117,10 @@ def load_engine(package: ModelPackage, runtime: str, options: EngineOptions) -> 
     artifact = package.artifact(entry.format, options.precision) if entry.format else None
     if entry.format and options.url is not None:
         raise ValueError(f"url={options.url}: the runtime {runtime} runs here; use remote")
+    if options.mode == "throughput" and runtime != "openvino":
+        raise ValueError(f"mode=throughput: {runtime} has no such mode, openvino has")
+    if options.compiled and runtime != "torch":
+        raise ValueError(f"compiled=true: that is for the runtime torch, {runtime} needs none")
     module, name = entry.engine.split(":")
     make: Callable[[ModelPackage, EngineOptions], Engine]
     make = getattr(importlib.import_module(module), name)

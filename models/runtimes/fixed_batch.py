@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.runtimes.engines import Engine, Outputs
+from models.runtimes.engines import Engine, Outputs, StreamingEngine
 
 
 class FixedBatch:
@@ -20,18 +20,21 @@ class FixedBatch:
 
     def __call__(self, inputs: NDArray[np.uint8]) -> Outputs:
         """Run a batch of any size but 0."""
-        parts = []
-        for start in range(0, len(inputs), self._batch):
-            part = inputs[start : start + self._batch]
-            count = len(part)
-            if count < self._batch:
-                full = np.zeros((self._batch, *part.shape[1:]), np.uint8)
-                full[:count] = part
-                part = full
-            parts.append([output[:count] for output in self._engine(part)])
-        if len(parts) == 1:
-            return tuple(parts[0])
-        return tuple(np.concatenate(outputs) for outputs in zip(*parts, strict=True))
+        parts = [
+            self._filled(inputs[start : start + self._batch])
+            for start in range(0, len(inputs), self._batch)
+        ]
+        engine = self._engine
+        found = engine.stream(parts) if isinstance(engine, StreamingEngine) else map(engine, parts)
+        outputs = [np.concatenate(same) for same in zip(*found, strict=True)]
+        return tuple(output[: len(inputs)] for output in outputs)
+
+    def _filled(self, part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if len(part) == self._batch:
+            return part
+        full = np.zeros((self._batch, *part.shape[1:]), np.uint8)
+        full[: len(part)] = part
+        return full
 
     def close(self) -> None:
         """Free what the engine holds."""

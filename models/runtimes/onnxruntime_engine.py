@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.families import family
 from models.package import ModelPackage, Output
 from models.package.card import Format
+from models.package.onnx_data import check_onnx_data
 from models.runtimes.engines import EngineOptions, Outputs, library
 
 
@@ -40,6 +41,7 @@ class OnnxRuntimeEngine:
         # Threads that spin while they wait take the cores from decoding.
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
         file = package.path(artifact)
+        check_onnx_data(file, artifact)
         try:
             self._session: Any = runtime.InferenceSession(
                 os.fspath(file), settings, providers=providers

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.families import Postprocessor, family
 from models.package import ModelPackage
 from models.package.card import Precision
 from models.preprocessing import Placement
 from models.reporting import Image
-from models.runtimes.engines import RUNTIMES, Engine, EngineOptions, Outputs, load_engine
+from models.runtimes.engines import (
+    RUNTIMES,
+    Engine,
+    EngineOptions,
+    Outputs,
+    StreamingEngine,
+    load_engine,
+)
 
 
 class Predictor:
@@ -58,11 +69,27 @@ class Predictor:
         """
         if threshold is not None and not 0.0 <= threshold <= 1.0:
             raise ValueError(f"threshold={threshold}: expected a number from 0 to 1")
+        starts = range(0, len(images), self.batch_size)
+        chunks = [images[start : start + self.batch_size] for start in starts]
         results: list[Any] = []
-        for start in range(0, len(images), self.batch_size):
-            outputs, placements = self.raw(images[start : start + self.batch_size])
-            results += self._postprocess(outputs, placements, threshold)
+        if isinstance(self.engine, StreamingEngine):
+            placements: deque[list[Placement]] = deque()
+            for outputs in self.engine.stream(self._inputs(chunks, placements)):
+                results += self._postprocess(outputs, placements.popleft(), threshold)
+            return results
+        for chunk in chunks:
+            outputs, places = self.raw(chunk)
+            results += self._postprocess(outputs, places, threshold)
         return results
+
+    def _inputs(
+        self, chunks: Sequence[Sequence[Image]], placements: deque[list[Placement]]
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Prepare chunks as they are asked for."""
+        for chunk in chunks:
+            inputs, places = self._preprocessing(chunk)
+            placements.append(places)
+            yield inputs
 
     def raw(self, images: Sequence[Image]) -> tuple[Outputs, list[Placement]]:
         """Run pictures through the network as one batch, without postprocessing.
@@ -100,23 +127,35 @@ def load_predictor(
     arithmetic: Literal["float32", "bfloat16"] = "float32",
     precision: Precision | None = None,
     url: str | None = None,
+    mode: Literal["latency", "throughput"] = "latency",
+    compiled: bool = False,
 ) -> Predictor:
     """Make a model package ready to predict.
 
     Args:
         package: folder of the package, or the package.
-        runtime: what runs it: torch, onnxruntime, openvino or remote.
+        runtime: what runs it, one of `RUNTIMES`.
         device: see `EngineOptions`.
         threads: CPU threads; None leaves it to the runtime.
         batch_size: most pictures that go through the network at once.
         arithmetic: what the network computes in.
         precision: which artifact of the runtime's format to run; None takes the first.
         url: for the runtime remote; see `EngineOptions`.
+        mode: `throughput` for many pictures at once; openvino's.
+        compiled: let torch compile the network.
 
     Raises:
         ValueError: a damaged package, or a runtime, library, device or artifact that isn't there.
     """
     if not isinstance(package, ModelPackage):
         package = ModelPackage.load(package)
-    options = EngineOptions(device, threads, arithmetic, precision, url)
+    options = EngineOptions(
+        device=device,
+        threads=threads,
+        arithmetic=arithmetic,
+        precision=precision,
+        url=url,
+        mode=mode,
+        compiled=compiled,
+    )
     return Predictor(package, runtime, load_engine(package, runtime, options), batch_size)

@@ -75,6 +75,7 @@ def serve(
 
     cv2.setNumThreads(1)  # pictures are decoded side by side as it is
     sys.setswitchinterval(_SWITCH)
+    _allow_many_connections()
     with listen(host, port) as listener:
         server = build_server(Service(predictor, options), ready)
         # uvicorn raises the signal again after its own end; that end was the answer to it.
@@ -102,6 +103,15 @@ def build_server(service: Service, ready: Callable[[str], None]) -> uvicorn.Serv
         timeout_graceful_shutdown=int(service.options.timeout) + 5,
     )
     return _Server(config, ready)
+
+
+def _allow_many_connections() -> None:
+    """Each is an open file, and systems allow a process few unless it asks."""
+    if sys.platform != "win32":
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def listen(host: str, port: int) -> socket.socket:

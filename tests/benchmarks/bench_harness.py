@@ -106,11 +106,12 @@ def compare(package: Path, dataset: Path, room: Path, given: argparse.Namespace)
             ]
             turns.append([*loop, *ours])
         if turns:
-            network, whole, ours, ours_whole = (min(column) for column in zip(*turns, strict=True))
-            print(
-                f"{row.label:<40} {network:17.3f} {ours:10.3f} {ours / network - 1:+6.1%}", end=""
+            best = [min(column) for column in zip(*turns, strict=True)]
+            pairs = "".join(
+                f"{loop:10.3f} {ours:8.3f} {ours / loop - 1:+6.1%}"
+                for loop, ours in zip(best[:4], best[4:], strict=True)
             )
-            print(f" {whole:17.3f} {ours_whole:10.3f} {ours_whole / whole - 1:+6.1%}")
+            print(f"{row.label:<40}{pairs}")
 
 
 def by_hand(package: Path, runtime: str, pictures: Path, given: argparse.Namespace) -> list[float]:

@@ -25,7 +25,7 @@ import numpy as np
 
 from models.families import family
 from models.package import ModelPackage
-from models.prediction import PredictionOptions
+from models.prediction import PredictionOptions, flow
 from models.prediction.flow import Flow
 from models.prediction.predict import predict
 from models.prediction.reading import Reader
@@ -96,8 +96,8 @@ class Parts:
 
     def decode(self) -> None:
         """Read and decode all, in as many threads as `predict` does."""
-        flow: Flow[None] = Flow(lambda images: images, lambda *_: None, lambda *_: None)
-        for _ in flow.run(self._reader()):
+        made: Flow[None] = Flow(lambda images: images, lambda *_: None, lambda *_: None)
+        for _ in made.run(self._reader()):
             pass
 
     def network(self) -> None:
@@ -150,8 +150,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--save", default="pictures,jsonl")
-    parser.add_argument("--workers", type=int)
+    parser.add_argument("--niceness", type=int, help="of the threads that decode and draw")
     given = parser.parse_args()
+    if given.niceness is not None:
+        flow._LOWER = given.niceness
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         package = ModelPackage.load(given.package) if given.package else random_package(scratch)

@@ -30,6 +30,11 @@ import numpy as np
 from models.package import ModelPackage
 from models.runtimes import load_predictor
 
+_PAUSE = 0.05
+"""What a refused client waits before it asks again, seconds."""
+LOST = 0
+"""In place of a status: a request that got no answer."""
+
 
 def bare(work: dict[str, Any], answer: Any) -> None:
     """Measure pictures a second of the engine alone, by batch size, and from JPEG to results."""
@@ -74,10 +79,17 @@ def clients(work: dict[str, Any], answer: Any) -> None:
     def ask() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", work["port"], timeout=60)
         while (start := time.perf_counter()) < end:
-            connection.request("POST", work["path"], work["body"], work["headers"])
-            response = connection.getresponse()
-            response.read()
+            try:
+                connection.request("POST", work["path"], work["body"], work["headers"])
+                response = connection.getresponse()
+                response.read()
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                codes[LOST] += 1
+                continue
             codes[response.status] += 1
+            if response.status == 503:
+                time.sleep(_PAUSE)
             if response.status == 200:
                 times.append(time.perf_counter() - start)
 
@@ -110,6 +122,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--queue", type=int, help="default: room for all; less is overload")
     parser.add_argument("--cores", type=int, default=max(1, len(cores) // 2), help="of the service")
     parser.add_argument("--threads", type=int, help="of the engine; default: as many as its cores")
     arguments = parser.parse_args()
@@ -153,7 +166,8 @@ def measure(arguments: argparse.Namespace, package: Path, own: set[int], others:
         p50, p99 = (1e3 * float(np.quantile(times, share)) for share in (0.5, 0.99))
         print(
             f"served, {name:<8} {rate:7.1f} pictures/s   {rate / against:.2f} of the bare one; "
-            f"{arguments.clients} clients, p50 {p50:.0f} ms, p99 {p99:.0f} ms, answers {codes}"
+            f"{arguments.clients} clients, p50 {p50:.0f} ms, p99 {p99:.0f} ms, answers {codes}, "
+            f"lost {codes.get(LOST, 0)}"
         )
 
 
@@ -176,7 +190,12 @@ def serve(
     """Start the service and let the clients ask it."""
     command = [sys.executable, "-m", "pipelines.cli", "serve", str(work["package"]), "--port", "0"]
     command += ["--runtime", arguments.runtime, "--threads", str(work["threads"])]
-    command += ["--batch", str(arguments.batch), "--queue", str(4 * arguments.clients)]
+    command += [
+        "--batch",
+        str(arguments.batch),
+        "--queue",
+        str(arguments.queue or 4 * arguments.clients),
+    ]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,

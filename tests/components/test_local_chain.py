@@ -76,6 +76,51 @@ def chain(folder: Path) -> dict[str, dict[str, Any]]:
     return done
 
 
+INT8 = {"forms": "onnx", "calibration_pictures": 4, "resamples": 100, "parity_pictures": 3}
+INT8 |= {"latency_calls": 0, "threads": 1, "tolerance.outside": 1}
+
+
+def test_quantising_hands_on_a_model_that_is_measured_in_int8(
+    folder: Path, chain: dict[str, dict[str, Any]]
+) -> None:
+    data, model = chain["prepare"]["dataset"], chain["export"]["model"]
+    done = run_stage(folder, "quantize", dataset=data, model=model, budget=1, **INT8)
+    assert done["formats"] == ["onnx"] and done["metric"] == "mAP"
+    assert set(done["losses"]) == set(done["upper"]) == {"onnxruntime"}
+    card = ModelPackage.load(done["model"]).card
+    assert [a.precision for a in card.artifacts] == ["float32", "float32", "int8"]
+    assert card.lineage.parents[0] == model
+    assert "val/mAP onnx int8" in metadata_of(ModelPackage.load(done["model"]))
+    layers = (folder / "quantize/tables").glob("*layers*")
+    assert "onnx_operators=Conv" in next(layers).read_text()
+    measured = run_stage(
+        folder / "int8",
+        "evaluate",
+        dataset=data,
+        model=done["model"],
+        runtime="onnxruntime",
+        precision="int8",
+        splits="val",
+    )
+    assert measured["artifact"] == "model-int8.onnx"
+    figures = {m.name: m.value for m in card.metrics if m.artifact == "model-int8.onnx"}
+    assert measured["metrics"]["val/mAP"] == pytest.approx(figures["mAP"], abs=1e-3)
+
+
+def test_a_loss_over_the_budget_is_the_gates(
+    folder: Path, chain: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import models.quantization
+
+    def refuse(*_: Any) -> None:
+        raise models.quantization.BudgetError("lost too much")
+
+    monkeypatch.setattr(models.quantization, "quantize", refuse)
+    options = {"dataset": chain["prepare"]["dataset"], "model": chain["export"]["model"]}
+    with pytest.raises(GateError, match="lost too much"):
+        run_stage(folder / "over", "quantize", **options)
+
+
 def test_each_stage_hands_on_what_the_next_one_takes(chain: dict[str, dict[str, Any]]) -> None:
     assert chain["ingest"]["format"] == "coco"
     assert chain["prepare"]["pictures"] == {"train": 8, "val": 4, "test": 4}
@@ -198,6 +243,8 @@ def test_a_gate_stops_a_bad_model_with_the_figures(
                       "gate.minimum": "0.1"}, "gate.split: expected one of val, test"),
         ("evaluate", {"dataset": "DATA", "model": "MODEL", "runtime": "openvino"},
          "the model has no form for openvino"),
+        ("evaluate", {"dataset": "DATA", "model": "MODEL", "runtime": "torch",
+                      "precision": "int8"}, "the model has no int8 form for torch"),
         ("evaluate", {"dataset": "DATA", "model": "MODEL", "gate.metric": "map5",
                       "gate.minimum": "0.1"}, "no figure 'map5'; did you mean 'mAP"),
         ("publish", {"model": "MODEL", "evaluation": "nothing"}, "no folder of a finished run"),

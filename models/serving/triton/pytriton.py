@@ -79,8 +79,8 @@ def _install(room: Path, libraries: Sequence[str], tell: Callable[[str], None]) 
         _command([sys.executable, "-m", "venv", str(room)])
     pip = [str(room / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     # Named together, so that no later library replaces what the server needs.
-    _command([*pip, "--disable-pip-version-check", *wanted])
-    done.write_text(json.dumps(wanted))
+    _command([*pip, "--disable-pip-version-check", *sorted({*have, *wanted})])
+    done.write_text(json.dumps(sorted({*have, *wanted})))
 
 
 def _command(command: list[str]) -> None:

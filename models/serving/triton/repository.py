@@ -89,6 +89,11 @@ def write_model(package: ModelPackage, repository: Path, model: TritonModel) -> 
         raise ValueError(f"{target} exists already: remove it, or choose another name")
     runtime = _runtime(package, model)
     artifact = package.artifact(_FORMATS[runtime], model.precision)
+    if artifact.batch is not None:
+        raise ValueError(
+            f"{package.folder}: '{artifact.file}' takes {artifact.batch} pictures at once, and "
+            f"Triton gives it any number: export the model for any number"
+        )
     repository.mkdir(parents=True, exist_ok=True)
     draft = repository / f".{model.name}.{uuid4().hex}"
     try:

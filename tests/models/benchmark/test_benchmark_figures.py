@@ -11,7 +11,7 @@ import pytest
 
 import models.benchmark.blocks
 from models.benchmark.blocks import timed_calls
-from models.benchmark.candidates import candidates
+from models.benchmark.candidates import Variant, candidates
 from models.benchmark.hardware import hardware
 from models.benchmark.measuring import order
 from models.benchmark.memory import memory_mb, peak_mb, reset_peak
@@ -84,18 +84,18 @@ def artifact(file: str, form: str, precision: str = "float32") -> Artifact:
 
 
 @pytest.mark.parametrize(
-    ("runtimes", "bfloat16", "labels"),
+    ("runtimes", "variants", "labels"),
     [
-        ((), False, ["a.onnx, onnxruntime", "b.onnx, onnxruntime", "c.xml, openvino"]),
-        ((), True, ["a.onnx, onnxruntime", "a.onnx, onnxruntime, bfloat16",
+        ((), [], ["a.onnx, onnxruntime", "b.onnx, onnxruntime", "c.xml, openvino"]),
+        ((), ["bfloat16"], ["a.onnx, onnxruntime", "a.onnx, onnxruntime, bfloat16",
                     "b.onnx, onnxruntime", "c.xml, openvino", "c.xml, openvino, bfloat16"]),
-        (("openvino",), False, ["c.xml, openvino"]),
+        (("openvino",), ["compiled"], ["c.xml, openvino", "c.xml, openvino, compiled"]),
     ],
 )  # fmt: skip
 def test_forms_meet_the_runtimes_that_open_them(
     monkeypatch: pytest.MonkeyPatch,
     runtimes: tuple[str, ...],
-    bfloat16: bool,
+    variants: list[Variant],
     labels: list[str],
 ) -> None:
     known = {name: RUNTIMES[name] for name in ("torch", "onnxruntime", "openvino")}
@@ -105,7 +105,7 @@ def test_forms_meet_the_runtimes_that_open_them(
         artifact("b.onnx", "onnx", "int8"),
         artifact("c.xml", "openvino", "float16"),
     ]
-    assert [one.label for one in candidates(forms, runtimes, bfloat16)] == labels
+    assert [one.label for one in candidates(forms, runtimes, variants)] == labels
 
 
 def test_each_round_has_another_order() -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from models.benchmark import BenchmarkOptions, BenchmarkRecord
 from models.benchmark.figures import with_figures
-from models.benchmark.measuring import benchmark
+from models.benchmark.hardware import hardware
+from models.benchmark.measuring import _candidates, benchmark
 from models.package import ModelPackage, NewArtifact
 from models.reporting import Silence
 from models.runtimes.engines import RUNTIMES, RuntimeEntry
@@ -97,9 +98,9 @@ def test_bfloat16_is_a_row_of_its_own_where_the_runtime_computes_in_it(
         **{"split": "val", "metric_pictures": 21, "batches": (), "bfloat16": "always"},
         runtimes=("onnxruntime", "openvino"),
     )
-    assert [(row.runtime, row.arithmetic) for row in record.rows] == [
-        ("onnxruntime", "float32"),
-        ("openvino", "float32"),
+    assert [(row.runtime, row.variant) for row in record.rows] == [
+        ("onnxruntime", ""),
+        ("openvino", ""),
         ("openvino", "bfloat16"),
     ]
     assert sum("model.onnx, onnxruntime, bfloat16 is left out" in x for x in listener.lines) == 1
@@ -157,8 +158,9 @@ def test_a_form_that_cannot_run_is_a_row_that_says_why(
 ) -> None:
     library("onnxruntime", code)
     listener = Listener()
+    more = {"patience": 4} if "sleep" in code else {}
     record = measure(
-        fixed_detector("m"), fixed_dataset, listener, rounds=3, patience=4, bfloat16="always"
+        fixed_detector("m"), fixed_dataset, listener, rounds=3, bfloat16="always", **more
     )
     (row,) = record.rows
     assert words in row.problem and "\n" not in row.problem
@@ -185,6 +187,48 @@ def test_what_was_measured_before_a_death_is_kept(
     assert "was killed by SIGKILL (out of memory?)" in row.problem
     assert row.metrics == {} and row.start is not None
     assert row.end_to_end is not None and row.throughput[0].pictures
+
+
+def test_what_a_form_takes_on_the_gpu_is_told(
+    fixed_detector: Callable[..., Path],
+    fixed_dataset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The driver's tool says 100 MiB before and 350 after; the second GPU stays as it is."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    tool = tools / "nvidia-smi"
+    tool.write_text(
+        f"""#!/bin/sh
+        case "$1" in *memory.used*) ;; *) echo "GPU"; exit 0;; esac
+        if [ -e {tmp_path}/asked ]; then echo 350; else echo 100; fi
+        echo 20
+        touch {tmp_path}/asked
+        """
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    record = measure(fixed_detector("m"), fixed_dataset, metric_pictures=0, batches=())
+    assert record.rows[0].gpu_memory_mb == pytest.approx(250 * 2**20 / 1e6)
+    assert record.hardware.gpus == ("GPU",)
+
+
+def test_bfloat16_is_tried_where_there_are_instructions_for_it(
+    exported: Path,
+) -> None:
+    def variants(flags: tuple[str, ...], wanted: str) -> set[str]:
+        machine = hardware().model_copy(update={"flags": flags, "gpus": ()})
+        options = BenchmarkOptions(bfloat16=wanted)  # type: ignore[arg-type]
+        package = ModelPackage.load(exported)
+        found = _candidates(package, options, machine, baseline=False)
+        return {one.candidate.variant for one in found}
+
+    both = {"", "bfloat16"}
+    assert variants(("avx2",), "auto") == {""}
+    assert variants(("avx512_bf16",), "auto") == both
+    assert variants(("avx2",), "always") == both
+    assert variants(("amx_bf16",), "never") == {""}
 
 
 def test_a_batch_that_a_form_cannot_take_is_said_and_the_rest_measured(

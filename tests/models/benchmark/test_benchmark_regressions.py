@@ -46,6 +46,7 @@ def row(metric: float | None = 0.5, ms: tuple[float, ...] = (10, 10, 10), **more
             Throughput(batch=8, problem="batch is frozen, to 4"),
         ),
         "memory_mb": 123.4,
+        "gpu_memory_mb": 567.8,
         "start_s": (1.0, 3.0, 2.0),
         "load_s": (0.5, 0.6, 0.7),
     }
@@ -188,7 +189,8 @@ def test_a_gate_refuses_regressions_unknown_figures_and_nothing_measured() -> No
     assert judge(GateOptions(), record(worse))[0]
     with pytest.raises(ValueError, match="no figure 'map5'; there are: mAP, mAP50"):
         judge(GateOptions(minimum=0.1, metric="map5"), record(worse))
-    assert judge(GateOptions(latency=1.0), record(BROKEN)) == (False, "no form could be measured")
+    nothing = "no form of the model could be measured here: x.engine, onnxruntime: no GPU"
+    assert judge(GateOptions(), record(BROKEN)) == (False, nothing)
     # The baseline's rows are judged by nobody.
     other = row(0.9, baseline=True)
     assert not judge(GateOptions(minimum=0.8), record(worse, other))[0]
@@ -203,6 +205,7 @@ def test_tables_hold_every_figure_as_csv() -> None:
     assert first["end to end calls"] == "9"
     assert (first["best pictures/s"], first["at batch"]) == ("200.0", "4")
     assert (first["memory MB"], first["size MB"]) == ("123.4", "30.0")
+    assert first["GPU memory MB"] == "567.8"
     assert (first["start s"], first["load s"]) == ("2.0", "0.6")
     assert broken["problem"] == "no GPU" and broken["test mAP"] == broken["network p99 ms"] == ""
     assert other["baseline"] == "yes"

@@ -220,6 +220,23 @@ FILE = ("artifacts", 0, "files", 0)
         (put(*FILE, "sha256", value="abc"), "sha256: String should match pattern"),
         (put(*FILE, "bytes", value=-1), "bytes: Input should be greater"),
         (put("artifacts", 0, "format", value="pickle"), "artifacts.0.format: Input should be"),
+        (put("artifacts", 0, "batch", value=10**9), "artifacts.0.batch: Input should be less"),
+        (put("artifacts", 0, "device", value="cuda"), "artifacts.0.device: Input should be"),
+        (
+            put("artifacts", 0, "device", value={"gpu": "L4", "compute_capability": "x"}),
+            "artifacts.0.device.compute_capability: String should match",
+        ),
+        (put("outputs", 0, "shape", value=["batch", 1 << 40, 2]), "outputs.0.shape.1"),
+        (put("outputs", 0, "shape", value=["batch", "10", 2]), "outputs.0.shape.1"),
+        (put("outputs", 0, "shape", value=["batch"] * 9), "outputs.0.shape: Tuple should have"),
+        (
+            put("outputs", 0, "shape", value=["batch", 1 << 20, 1 << 20]),
+            "'logits' would have 1099511627776 values for each picture",
+        ),
+        (put("outputs", 0, "dtype", value="object"), "outputs.0.dtype: Input should be"),
+        (put("network", value=["dfine"]), "network: Input should be an object"),
+        (put("lineage", "parents", value="x"), "lineage.parents: Input should be a valid array"),
+        (put("licence", "id", value=None), "licence.id: Input should be a valid string"),
     ],
 )
 def test_a_damaged_package_is_refused_in_one_line(
@@ -231,6 +248,13 @@ def test_a_damaged_package_is_refused_in_one_line(
     assert words in str(caught.value)
     assert str(package.folder) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_long_list_is_looked_through_once(package: ModelPackage) -> None:
+    names = [{"name": str(number)} for number in range(200_000)]
+    put("classes", value=[*names, names[0]])(package.folder)
+    with pytest.raises(ValueError, match="classes: 0 is there twice"):
+        ModelPackage.load(package.folder)
 
 
 def test_a_huge_description_is_not_read(package: ModelPackage) -> None:

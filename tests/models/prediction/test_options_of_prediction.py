@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,18 +27,12 @@ def test_the_fastest_form_that_is_there_is_taken(exported: Path, untrained_packa
 
 
 def test_runtimes_find_the_same(run: Case, exported: Path, squares: Path) -> None:
-    from models.detection.detections import Detections
-    from models.families import family
-
     run.package = exported
     found = {}
     for runtime in ("torch", "onnxruntime", "openvino"):
         done = run(squares / "val" / "data", runtime=runtime, limit=9, threshold=0.3, batch=2)
         assert done.runtime == runtime and done.artifact.endswith((".safetensors", ".onnx", ".xml"))
         found[runtime] = (run.out / "predictions.jsonl").read_text()
-    del Detections, family
-    import json
-
     for runtime in ("onnxruntime", "openvino"):
         for one, other in zip(
             found["torch"].splitlines(), found[runtime].splitlines(), strict=True
@@ -71,18 +66,25 @@ def test_batch_is_what_goes_through_the_network_at_once(
     assert seen == sizes
 
 
-def test_threads_and_device_reach_the_runtime(run: Case, photos: Path) -> None:
-    with pytest.raises(ValueError, match="device=cuda"):
-        run(photos, device="cuda")
+def test_threads_and_device_reach_the_runtime(
+    run: Case, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
-    seen: list[int] = []
-    run.lines.clear()
-    before = torch.get_num_threads()
-    done = run(photos, threads=2, stop=lambda: bool(seen.append(torch.get_num_threads())))
-    assert done.device == "cpu" and torch.get_num_threads() == before
-    with pytest.raises(ValidationError):
-        PredictionOptions(threads=0)
+    from models.runtimes.shipped import ShippedNetwork
+
+    seen: set[int] = set()
+    forward = ShippedNetwork.forward
+
+    def watched(self: ShippedNetwork, images: torch.Tensor) -> object:
+        seen.add(torch.get_num_threads())
+        return forward(self, images)
+
+    monkeypatch.setattr(ShippedNetwork, "forward", watched)
+    done = run(photos, threads=3)
+    assert done.device == "cpu" and seen == {3}
+    with pytest.raises(ValueError, match="device=cuda"):
+        run(photos, device="cuda")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +98,7 @@ def test_threads_and_device_reach_the_runtime(run: Case, photos: Path) -> None:
         ({"threshold": 2}, "less than or equal to 1"),
         ({"every": 0}, "greater than or equal to 1"),
         ({"limit": 0}, "greater than or equal to 1"),
+        ({"threads": 0}, "greater than or equal to 1"),
     ],
 )
 def test_wrong_options_are_refused(given: dict[str, object], line: str) -> None:

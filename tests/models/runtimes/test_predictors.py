@@ -26,19 +26,43 @@ def images(squares: Path) -> list[Image]:
     return [read_picture(labels.folder / name) for name in labels.files[:7]]
 
 
-@pytest.mark.parametrize("runtime", HERE)
-def test_all_runtimes_say_the_same(exported: Path, images: list[Image], runtime: str) -> None:
+EXACT = 1e-4, 0.05
+ROUGH = 0.1, 8.0
+"""Difference of score, and of position in pixels: bfloat16 has 8 bits."""
+
+
+@pytest.mark.parametrize(
+    ("runtime", "options", "tolerance"),
+    [
+        ("torch", {}, EXACT),
+        ("torch", {"arithmetic": "bfloat16"}, ROUGH),
+        pytest.param("torch", {"compiled": True}, EXACT, marks=pytest.mark.slow),
+        ("onnxruntime", {}, EXACT),
+        ("openvino", {}, EXACT),
+        ("openvino", {"mode": "throughput"}, EXACT),
+        ("openvino", {"arithmetic": "bfloat16"}, ROUGH),
+    ],
+)
+def test_all_runtimes_say_the_same(
+    exported: Path,
+    images: list[Image],
+    runtime: str,
+    options: dict[str, Any],
+    tolerance: tuple[float, float],
+) -> None:
     with load_predictor(exported, "torch", "cpu", 1) as reference:
         expected = reference(images, 0.0)
-    with load_predictor(exported, runtime, "cpu", 1, batch_size=3) as predictor:
+    with load_predictor(exported, runtime, "cpu", 1, batch_size=3, **options) as predictor:
         together = predictor(images, 0.0)
         alone = [predictor([image], 0.0)[0] for image in images]
     compare = family("detection").differences
     for found in (together, alone):
         off = compare(expected, found, 0.05)
         assert len(off["score"]) > 20
-        assert off["score"].max() < 1e-4
-        assert off["position"].max() < 0.05
+        # Near ties between queries fall either way in bfloat16.
+        share = 1.0 if tolerance == EXACT else 0.8
+        assert np.mean(off["score"] < tolerance[0]) >= share
+        assert np.mean(off["position"] < tolerance[1]) >= share
 
 
 @pytest.mark.parametrize("runtime", HERE)
@@ -125,6 +149,8 @@ def test_bfloat16_is_near_and_not_the_same(exported: Path, images: list[Image]) 
         ({"runtime": "torch", "threads": 0}, "threads=0"),
         ({"runtime": "torch", "batch_size": 0}, "batch_size=0"),
         ({"runtime": "onnxruntime", "precision": "int8"}, "has no onnx int8 artifact"),
+        ({"runtime": "torch", "mode": "throughput"}, "mode=throughput: torch has no such mode"),
+        ({"runtime": "openvino", "compiled": True}, "compiled=true: that is for the runtime torch"),
     ],
 )
 def test_wrong_wishes_get_one_line(exported: Path, arguments: dict[str, Any], words: str) -> None:
@@ -211,6 +237,16 @@ def test_onnx_data_outside_the_folder_is_not_read(exported: Path, tmp_path: Path
     ).save(tmp_path / "p")
     with pytest.raises(ValueError) as caught:
         load_predictor(evil.folder, "onnxruntime")
+    assert "\n" not in str(caught.value)
+
+
+def test_compiling_without_a_compiler_is_said(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ValueError) as caught:
+        load_predictor(trained, "torch", "cpu", compiled=True)
+    assert "compiled=true: PyTorch needs a C++ compiler" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

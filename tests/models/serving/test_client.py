@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import socket
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from models.detection.dataset import read_labels, read_picture
 from models.families import family
@@ -19,6 +21,7 @@ from models.package import ModelPackage
 from models.reporting import Image
 from models.runtimes import load_predictor
 from models.serving.client import ModelClient
+from pipelines.cli import main
 from tests.models.serving.conftest import Running, Start
 
 
@@ -41,6 +44,27 @@ def test_the_remote_runtime_says_the_same(
     assert len(off["score"]) > 20
     assert off["score"].max() < 1e-4
     assert off["position"].max() < 0.05
+
+
+def test_predict_may_leave_the_network_to_a_server(
+    served: Running, exported: Path, squares: Path, tmp_path: Path
+) -> None:
+    pictures = squares / "val" / "data"
+    rows = {}
+    for name, options in (
+        ("here", ["--runtime", "onnxruntime", "--threads", "1"]),
+        ("there", ["--url", f"{served.url}/v2/models/model"]),
+    ):
+        out = tmp_path / name
+        words = ["predict", str(exported), str(pictures), "--out", str(out), "--save", "csv"]
+        done = CliRunner().invoke(main, [*words, "--threshold", "0.1", *options])
+        assert done.exit_code == 0, done.output
+        with next(out.glob("*.csv")).open() as file:
+            rows[name] = list(csv.DictReader(file))
+    assert len(rows["here"]) == len(rows["there"]) > 20
+    for one, other in zip(rows["here"], rows["there"], strict=True):
+        assert one.keys() == other.keys()
+        assert float(one["score"]) == pytest.approx(float(other["score"]), abs=1e-3)
 
 
 def test_results_are_the_callers_own(served: Running, exported: Path) -> None:

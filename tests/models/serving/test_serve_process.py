@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import requests
 from click.testing import CliRunner
@@ -33,6 +35,11 @@ def processes() -> Iterator[list[subprocess.Popen[str]]]:
         process.wait()
 
 
+def few_files() -> None:
+    """What a process may have open unless it asks for more."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+
 def start(
     processes: list[subprocess.Popen[str]], package: Path, *options: str
 ) -> tuple[subprocess.Popen[str], str]:
@@ -40,7 +47,7 @@ def start(
     command = [*COMMAND, str(package), "--threads", "1", "--runtime", "onnxruntime", *options]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, preexec_fn=few_files,
     )  # fmt: skip
     processes.append(process)
     assert process.stdout and process.stderr
@@ -87,7 +94,11 @@ def test_sigterm_drains_and_kill_9_leaves_nothing(
     second.send_signal(signal.SIGKILL)
     assert second.wait(60) == -signal.SIGKILL
     third, again = start(processes, exported, "--port", port)
-    assert (again, ask(0).status_code) == (url, 200)
+    assert again == url
+    idle = [socket.create_connection(("127.0.0.1", int(port)), 60) for _ in range(150)]
+    assert ask(0).status_code == 200
+    for connection in idle:
+        connection.close()
 
     taken = subprocess.run(
         [*COMMAND, str(exported), "--port", port], capture_output=True, text=True, check=False
@@ -104,6 +115,7 @@ def test_sigterm_drains_and_kill_9_leaves_nothing(
     [
         (["--name", "-x/y"], "--name -x/y: expected letters"),
         (["--device", "abacus"], "device=abacus"),
+        (["--precision", "int8"], "has no openvino int8 artifact"),
         (["--host", "no.such.host.invalid"], "--host no.such.host.invalid"),
     ],
 )
@@ -120,7 +132,18 @@ def test_every_option_reaches_the_service(exported: Path, monkeypatch: pytest.Mo
     seen: list[Any] = []
     monkeypatch.setattr(server, "serve", lambda *given: seen.append(given[:4]))
     given = ["--host", "::1", "--port", "1234", "--name", "n", "--runtime", "torch"]
-    given += ["--device", "cpu", "--threads", "1", "--batch", "3", "--max-wait-ms", "4"]
+    given += [
+        "--device",
+        "cpu",
+        "--precision",
+        "float32",
+        "--threads",
+        "1",
+        "--batch",
+        "3",
+        "--max-wait-ms",
+        "4",
+    ]
     given += ["--queue", "5", "--timeout", "6", "--max-megabytes", "7", "--max-megapixels", "8"]
     for options in (given, []):
         done = CliRunner().invoke(main, ["serve", str(exported), *options])
@@ -142,6 +165,22 @@ def test_every_option_reaches_the_service(exported: Path, monkeypatch: pytest.Mo
     predictor, options, host, port = seen[1]
     assert (predictor.runtime, host, port) == ("openvino", "127.0.0.1", 8000)
     assert options == ServeOptions()  # what --help shows is what holds
+
+
+def test_a_zip_is_served_too(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from models.package import zip_package
+    from models.serving import server
+
+    def serve(predictor: Any, *_: Any) -> None:
+        assert predictor.package.card.class_names == ("red", "blue")
+        assert len(predictor([np.zeros((9, 9, 3), np.uint8)], 0.0)) == 1
+
+    monkeypatch.setattr(server, "serve", serve)
+    archive = zip_package(exported, tmp_path / "model.zip")
+    done = CliRunner().invoke(main, ["serve", str(archive), "--threads", "1"])
+    assert done.exit_code == 0, done.output
 
 
 def test_no_package(tmp_path: Path) -> None:

@@ -74,3 +74,22 @@ def test_triton_says_what_the_predictor_says(exported: Path, squares: Path, tmp_
     done = CliRunner().invoke(main, ["triton", "up", str(repository), "--pytriton", *ports])
     assert done.exit_code == 1
     assert "Triton ended at once: " in done.output
+
+
+@pytest.mark.slow
+def test_what_cannot_be_installed_is_one_line(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No package index is reached; and what was begun is begun anew the next time."""
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    repository, cache = tmp_path / "repository", tmp_path / "cache"
+    call("make", str(exported), str(repository), "--backend", "python")
+    for _ in range(2):
+        done = CliRunner().invoke(
+            main, ["triton", "up", str(repository), "--pytriton", "--cache", str(cache)]
+        )
+        assert done.exit_code == 1
+        assert done.output.splitlines()[0].startswith("installing nvidia-pytriton==")
+        assert "nvidia-pytriton can't be installed here" in done.output.splitlines()[1]
+        assert len(done.output.splitlines()) == 2

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,15 @@ def test_the_command(exported: Path, tmp_path: Path) -> None:
     assert (found.max_batch_size, found.instance_group[0].count) == (3, 4)
     assert found.dynamic_batching.max_queue_delay_microseconds == 500
     assert found.default_model_filename == "model.xml"
+
+
+def test_a_graph_of_a_fixed_batch_is_refused(exported: Path, tmp_path: Path) -> None:
+    package = ModelPackage.load(exported)
+    artifacts = tuple(one.model_copy(update={"batch": 4}) for one in package.card.artifacts)
+    fixed = replace(package, card=package.card.model_copy(update={"artifacts": artifacts}))
+    with pytest.raises(ValueError, match=r"'model\.onnx' takes 4 pictures at once"):
+        write_model(fixed, tmp_path, TritonModel())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_hostile_tensor_name_stays_a_name(exported: Path, tmp_path: Path) -> None:
