@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import click
@@ -62,7 +64,9 @@ def demo(
     from models.package import ModelPackage
     from pipelines.model_source import opened_model
 
-    with opened_model(model) as copy:
+    with opened_model(model) as copy, tempfile.TemporaryDirectory(prefix="sightline-demo-") as room:
+        # What people upload and what is drawn lies here, and goes when the page ends.
+        os.environ["GRADIO_TEMP_DIR"] = room
         package = ModelPackage.load(copy.folder)
         _check(package.card.family, host, port)
         from models.demo_page.running import Runners

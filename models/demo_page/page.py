@@ -19,8 +19,10 @@ import gradio as gr
 
 from models.demo_page import wording
 from models.demo_page.running import Runners, counts_by_class
+from models.demo_page.upload import PictureUpload
 from models.demo_page.video import drawing, predict_video, with_drawing
 from models.detection.standalone.pictures import SUFFIXES, read_picture
+from models.reporting import Image
 
 OWN_THRESHOLDS = "The model's own threshold for each class"
 COLUMNS = ("class", "confidence", "left", "top", "right", "bottom")
@@ -29,6 +31,8 @@ VIDEO_COLUMNS = ("class", "frames with it", "most at once")
 _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONO_FONTS = ("ui-monospace", "Consolas", "Menlo", "monospace")
 MAX_UPLOAD = "500mb"
+_KEEP = (600, 3600)
+"""Seconds: how often old uploads and drawings are looked for, and when they are old."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,9 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
         raise ValueError(f"runtime '{options.runtime}': expected one of {'; '.join(names)}")
     classes = package.card.class_names
     limit = package.card.threshold
-    with gr.Blocks(title="Sightline", analytics_enabled=False, fill_width=True) as page:
+    with gr.Blocks(
+        title="Sightline", analytics_enabled=False, fill_width=True, delete_cache=_KEEP
+    ) as page:
         gr.Markdown(wording.heading(package), elem_classes="sightline-head")
         with gr.Row(equal_height=True):
             threshold = gr.Slider(
@@ -67,16 +73,13 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
         settings = [threshold, own, runtime]
         with gr.Tab("Picture"):
             with gr.Row():
-                picture: Any = gr.Image(
+                picture = PictureUpload(
                     type="filepath",
                     image_mode=None,
                     label="Picture",
                     sources=["upload", "webcam", "clipboard"],
                     height=460,
                 )
-                # Decoding is ours, so that it is timed and limited: the file stays as it came.
-                # (A subclass isn't an option: gradio writes a stub file beside its module.)
-                picture.preprocess = _path
                 drawn = gr.Image(
                     label="Found",
                     format="jpeg",
@@ -169,7 +172,7 @@ def _picture_handler(runners: Runners, classes: Sequence[str]) -> Callable[..., 
             return None, "", []
         with _one_line():
             start = time.perf_counter()
-            image = read_picture(Path(file))
+            image = _read(Path(file))
             decode = (time.perf_counter() - start) * 1e3
             found, times = runners(runtime, image, None if own else threshold)
             drawn, draw = drawing(image, found, classes)
@@ -231,8 +234,11 @@ def _into_cache(file: Path, cache: str) -> str:
     return str(save_file_to_cache(file, cache_dir=cache))
 
 
-def _path(upload: Any) -> str | None:
-    return upload.path if upload is not None else None
+def _read(file: Path) -> Image:
+    try:
+        return read_picture(file)
+    except ValueError as error:  # where it lies on the server is nobody's business
+        raise ValueError(str(error).replace(str(file), file.name)) from error
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import tempfile
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from models.deployment.modules import shipped_modules
 from models.deployment.readme import readme, requirements, weights_licence
-from models.package import ModelPackage
+from models.package import ModelCard, ModelPackage
 from models.package.archive import write_zip
 from models.package.card import Artifact, Format, Precision
 
@@ -23,6 +24,8 @@ FORMATS: dict[str, Format] = {"onnxruntime": "onnx", "openvino": "openvino"}
 """What each runtime that needs no PyTorch opens."""
 _ENTRIES = {"detection": "models.detection.standalone"}
 """Package with `predict` (its `main` is the command line) and `model`, by task family."""
+_STEPS = {"detection": "models.detection.postprocessing.package:steps_of"}
+"""What reads the postprocessing of a card and knows its defaults, which shipped code doesn't."""
 _MARK = f"{CODE}/__init__.py"
 _SCRIPT = f'''"""Find objects in pictures: python predict.py --help."""
 
@@ -91,6 +94,9 @@ def pack(
     if card.family not in _ENTRIES:
         raise ValueError(f"models of the family '{card.family}' can't be packaged yet")
     artifact = package.artifact(FORMATS[runtime], precision)
+    module, function = _STEPS[card.family].split(":")
+    steps = getattr(importlib.import_module(module), function)(card)
+    card = card.model_copy(update={"postprocessing": steps.model_dump(mode="json")})
     _check_target(out)
     name = _plain(card.lineage.dataset.name or f"{card.family}-model")
     texts = {
@@ -105,7 +111,7 @@ def pack(
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        _write(package, artifact, texts, draft)
+        _write(package, card, artifact, texts, draft)
         _check_readable(draft, card.family)
         files = sorted(path for path in draft.rglob("*") if path.is_file())
         size = sum(path.stat().st_size for path in files)
@@ -140,7 +146,13 @@ def _code(entry: str) -> dict[str, str]:
     }
 
 
-def _write(package: ModelPackage, artifact: Artifact, texts: Mapping[str, str], to: Path) -> None:
+def _write(
+    package: ModelPackage,
+    card: ModelCard,
+    artifact: Artifact,
+    texts: Mapping[str, str],
+    to: Path,
+) -> None:
     for file in artifact.files:
         target = to / file.file
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -149,15 +161,13 @@ def _write(package: ModelPackage, artifact: Artifact, texts: Mapping[str, str], 
         target = to / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="\n")
-    card = package.card.model_copy(update={"artifacts": (artifact,)})
-    (to / "model.json").write_text(card.text(), encoding="utf-8", newline="\n")
+    alone = card.model_copy(update={"artifacts": (artifact,)})
+    (to / "model.json").write_text(alone.text(), encoding="utf-8", newline="\n")
     ModelPackage.load(to)  # the copies are what the card says they are
 
 
 def _check_readable(folder: Path, family: str) -> None:
     """Make sure that the shipped code understands this model, before anybody gets it."""
-    import importlib
-
     description = importlib.import_module(f"{_ENTRIES[family]}.description")
     try:
         description.read_description(folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from gradio_client import Client, handle_file
 
 from models.package import ModelPackage
 from pipelines.cli import main
@@ -33,6 +34,8 @@ def test_the_page_opens_where_it_was_told_and_ends_on_ctrl_c(
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     cv2.imwrite(str(pictures / "one.png"), np.zeros((8, 8, 3), np.uint8))
+    room = tmp_path / "room"
+    room.mkdir()
     port = free_port()
     command = ["demo", str(constant_detector), "--port", str(port), "--dataset", str(pictures)]
     command += ["--runtime", "onnxruntime", "--threads", "1", "--most-frames", "3"]
@@ -41,20 +44,28 @@ def test_the_page_opens_where_it_was_told_and_ends_on_ctrl_c(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "HOME": str(tmp_path), "OMP_NUM_THREADS": "1", "TMPDIR": str(room)},
     )
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line == f"the page is at http://127.0.0.1:{port}/\n"
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/config") as answer:
-            config = json.load(answer)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/config") as reply:
+            config = json.load(reply)
         parts = {part["type"]: part["props"] for part in config["components"]}
         assert parts["dropdown"]["value"] == "onnxruntime, float32"
         assert len(parts["dataset"]["samples"]) == 1
+        client = Client(f"http://127.0.0.1:{port}/", verbose=False, download_files=False)
+        picture = handle_file(str(pictures / "one.png"))
+        chosen = "onnxruntime, float32"
+        answer = client.predict(picture, 0.5, False, chosen, api_name="/predict")
+        assert [row[0] for row in answer[2]["data"]] == ["red", "<b>blue"]
+        assert list(room.rglob("one.png"))
+        client.close()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
         assert "Traceback" not in errors
+        assert not list(room.rglob("one.png")) and not list(room.glob("sightline-*"))
     finally:
         process.kill()
         process.wait()

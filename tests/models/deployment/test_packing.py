@@ -312,6 +312,18 @@ def test_the_same_model_gives_the_same_bytes(exported: Path, tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_defaults_that_a_package_leaves_out_are_written_down(
+    constant_detector: Path, tmp_path: Path
+) -> None:
+    """Shipped code knows no defaults."""
+    package = ModelPackage.load(constant_detector)
+    bare = package.card.model_copy(update={"postprocessing": {"kind": "detr"}})
+    pack(replace(package, card=bare), tmp_path / "out")
+    assert ModelPackage.load(tmp_path / "out").card.postprocessing["max_detections"] == 300
+    (found,) = Model(tmp_path / "out", threads=1)([np.zeros((40, 80, 3), np.uint8)])
+    assert found.boxes.tolist() == [[0, 0, 40, 40], [40, 10, 80, 30]]
+
+
 def test_a_packed_folder_is_a_model_package_with_one_form(shipped: Path) -> None:
     card = ModelPackage.load(shipped).card
     assert [artifact.format for artifact in card.artifacts] == ["onnx"]
