@@ -78,13 +78,12 @@ def run_worker(
             stderr=errors,
             cwd=ROOT,
             env=_environment(),
+            start_new_session=True,  # a group of its own, to be ended as a whole
         )
         try:
             _listen(process, job, patience, heard, started, progress)
         finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
+            _end(process)
             for stream in (process.stdin, process.stdout):
                 if stream is not None:
                     _close(stream)
@@ -156,6 +155,16 @@ def _take(heard: Heard, kind: str, event: dict[str, Any]) -> None:
         heard.metrics, heard.resampled = event["values"], event["resampled"]
     elif kind == "failed":
         heard.problem, heard.refused = event["problem"], event["refused"]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a worker and what it has started, such as compilers."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    elif process.poll() is None:
+        process.kill()
+    process.wait()
 
 
 def _environment() -> dict[str, str]:

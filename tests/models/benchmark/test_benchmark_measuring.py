@@ -126,7 +126,7 @@ def test_each_row_is_about_its_very_file(
     rows = {row.file: row for row in record.rows}
     assert rows["model.onnx"].metrics["mAP"] == pytest.approx(1.0)
     assert rows["other.onnx"].metrics["mAP"] == 0.0
-    assert "broken.onnx is no model that ONNX Runtime loads" in rows["broken.onnx"].problem
+    assert "broken.onnx is no " in rows["broken.onnx"].problem
     assert rows["broken.onnx"].end_to_end is None
 
 
@@ -310,6 +310,57 @@ def test_another_tasks_model_is_no_baseline(
         benchmark(
             fixed_detector("m"), fixed_dataset, BenchmarkOptions(), Silence(), baseline=exported
         )
+
+
+def test_what_a_worker_has_started_ends_with_it(
+    fixed_detector: Callable[..., Path],
+    fixed_dataset: Path,
+    library: Callable[[str, str], None],
+    tmp_path: Path,
+) -> None:
+    code = f"""
+        import pathlib, subprocess, time
+        child = subprocess.Popen(["sleep", "600"])
+        pathlib.Path({str(tmp_path / "child")!r}).write_text(str(child.pid))
+        time.sleep(600)
+        """
+    library("onnxruntime", code)
+    record = measure(fixed_detector("m"), fixed_dataset, patience=4)
+    assert "gave no sign of life" in record.rows[0].problem
+    child = int((tmp_path / "child").read_text())
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
+
+
+def test_the_modes_of_runtimes_are_rows_of_their_own(exported: Path, squares: Path) -> None:
+    listener = Listener()
+    record = measure(
+        exported,
+        squares,
+        listener,
+        **{"split": "val", "metric_pictures": 21, "batches": (4,), "throughput": True},
+        runtimes=("onnxruntime", "openvino"),
+    )
+    forms = [(row.runtime, row.variant) for row in record.rows]
+    assert ("openvino", "throughput") in forms and ("onnxruntime", "throughput") not in forms
+    rows = {row.variant: row for row in record.rows if row.file == "openvino/model.xml"}
+    assert rows["throughput"].throughput[0].pictures
+    assert rows["throughput"].metrics["mAP"] == pytest.approx(rows[""].metrics["mAP"], abs=1e-3)
+    assert any("throughput is left out" in line for line in listener.lines)
+
+
+@pytest.mark.slow
+def test_what_pytorch_compiles_is_a_row_too(exported: Path, squares: Path) -> None:
+    """Minutes on a busy machine."""
+    record = measure(
+        exported,
+        squares,
+        **{"split": "val", "metric_pictures": 0, "batches": (), "compiled": True},
+        runtimes=("torch",),
+        patience=1800,
+    )
+    assert [row.variant for row in record.rows] == ["", "compiled"]
+    assert record.rows[1].end_to_end is not None, record.rows[1].problem
+    assert (record.rows[1].load or 0) > (record.rows[0].load or 0)
 
 
 def test_no_worker_is_left_behind(fixed_detector: Callable[..., Path], fixed_dataset: Path) -> None:
