@@ -1,4 +1,4 @@
-"""Running model packages: one `Predictor` over PyTorch, ONNX Runtime, OpenVINO, TensorRT, servers."""
+"""Running model packages: one `Predictor` over all runtimes, on this machine and on servers."""
 
 from models.runtimes.engines import RUNTIMES, Engine, EngineOptions, StreamingEngine
 from models.runtimes.predictor import Predictor, load_predictor
