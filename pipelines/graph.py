@@ -89,7 +89,11 @@ def _learning(dataset: Result | None) -> tuple[Step, ...]:
             # A network that can't stand INT8 ships without it; that is no reason to ship nothing.
             defaults={"otherwise": "float"},
         ),
-        Step("benchmark", {"model": Result("quantize", "model"), **data}),
+        Step(
+            "benchmark",
+            {"model": Result("quantize", "model"), **data},
+            defaults={"baseline": "published"},
+        ),
         Step("publish", {"model": Result("benchmark", "model"), "evaluation": TaskId("evaluate")}),
     )
 
