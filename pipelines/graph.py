@@ -94,7 +94,14 @@ def _learning(dataset: Result | None) -> tuple[Step, ...]:
             {"model": Result("quantize", "model"), **data},
             defaults={"baseline": "published"},
         ),
-        Step("publish", {"model": Result("benchmark", "model"), "evaluation": TaskId("evaluate")}),
+        Step(
+            "publish",
+            {
+                "model": Result("benchmark", "model"),
+                "evaluation": TaskId("evaluate"),
+                "benchmark": TaskId("benchmark"),
+            },
+        ),
     )
 
 
