@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.model_source import opened_model
 from pipelines.user_errors import one_line_errors
 
 if TYPE_CHECKING:
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.argument("model")
 @click.argument("dataset", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--baseline", type=click.Path(exists=True, path_type=Path), help="See above.")
+@click.option("--baseline", default="", help="See above.")
 @click.option("--seconds", type=float, help="Timed calls of each form, in all.  [default: 6]")
 @click.option("--rounds", type=int, help="New processes for each form.  [default: 3]")
 @click.option("--batches", help="Batch sizes, or 'none'.  [default: 1,2,4,8,16]")
@@ -35,9 +37,9 @@ if TYPE_CHECKING:
 @click.option("--write", is_flag=True, help="Write the accuracy into MODEL's model.json.")
 @one_line_errors
 def benchmark(
-    model: Path,
+    model: str,
     dataset: Path,
-    baseline: Path | None,
+    baseline: str,
     minimum: float | None,
     latency: float | None,
     size: float | None,
@@ -47,10 +49,10 @@ def benchmark(
 ) -> None:
     """Measure every form of a model: accuracy, latency, throughput, memory, size, start time.
 
-    MODEL is a model package, a folder or a zip; DATASET a prepared dataset with its classes. Each
-    file of the package runs under each runtime that opens it, in processes of its own, in several
-    rounds. A form that can't run here is a line that says why. Close other programs: they slow
-    down what is measured.
+    MODEL is a model package (a folder or a zip), or an id or name in the registry; DATASET is the
+    folder of a prepared dataset with its classes. Each file of the package runs under each runtime
+    that opens it, in processes of its own, in several rounds. A form that can't run here is a line
+    that says why. Close other programs: they slow down what is measured.
 
     \b
     sightline benchmark exported/ prepared/
@@ -63,7 +65,7 @@ def benchmark(
     pictures/s     the most of all batch sizes
     memory, start  of a process that has loaded this form only, to its first result
 
-    --baseline names another package, which is measured beside this one, or the benchmark.json of
+    --baseline names another MODEL, which is measured beside this one, or the benchmark.json of
     an earlier run; losses beyond the tolerance are marked, in latency only if they hold in every
     round and the machine is the same. --output gets benchmark.json, two CSV files and two plots.
     Latency is never written into the package: it belongs to this machine. If a limit (--minimum,
@@ -90,16 +92,14 @@ def benchmark(
 
 
 def _benchmark(
-    model: Path,
+    model: str,
     dataset: Path,
-    baseline: Path | None,
+    baseline: str,
     options: Any,
     gate: Any,
     output: Path | None,
     write: bool,
 ) -> None:
-    import tempfile
-
     from models.benchmark import read_record
     from models.benchmark.figures import with_figures
     from models.benchmark.gate import judge
@@ -108,20 +108,17 @@ def _benchmark(
     from pipelines.benchmark_table import show
     from pipelines.terminal import Terminal
 
-    if write and not model.is_dir():
-        raise ValueError("--write needs an unpacked MODEL: a zip is left as it is")
+    if write and not Path(model).is_dir():
+        raise ValueError("--write needs the folder of a model package: others are left as they are")
     if output is not None and output.exists() and any(output.iterdir()):
         raise ValueError(f"--output: {output} is not empty; name a new folder")
-    with tempfile.TemporaryDirectory(prefix="sightline-benchmark-") as scratch:
-        folder = _unpacked(model, Path(scratch) / "model")
-        held = None
-        if baseline is not None:
-            record_given = baseline.is_file() and baseline.suffix == ".json"
-            held = (
-                read_record(baseline)
-                if record_given
-                else _unpacked(baseline, Path(scratch) / "baseline")
-            )
+    with ExitStack() as opened:
+        folder = opened.enter_context(opened_model(model)).folder
+        held: Path | BenchmarkRecord | None = None
+        if baseline.endswith(".json"):
+            held = read_record(Path(baseline))
+        elif baseline:
+            held = opened.enter_context(opened_model(baseline)).folder
         with Terminal() as terminal:
             record = measure(
                 folder,
@@ -129,29 +126,20 @@ def _benchmark(
                 options,
                 terminal,
                 baseline=held,
-                model_name=str(model),
-                baseline_name=str(baseline or ""),
+                model_name=model,
+                baseline_name=baseline,
             )
         show(record)
         if output is not None:
             _keep(record, output)
         if write:
-            with_figures(ModelPackage.load(model), record).save(model)
-            click.echo(f"the accuracy is in {model / 'model.json'}")
+            with_figures(ModelPackage.load(folder), record).save(folder)
+            click.echo(f"the accuracy is in {Path(model) / 'model.json'}")
     passed, verdict = judge(gate, record)
     if not passed:
         raise click.ClickException(verdict)
     if gate != type(gate)():
         click.echo(verdict)
-
-
-def _unpacked(model: Path, scratch: Path) -> Path:
-    from models.package import unzip_package
-
-    if model.is_dir():
-        return model
-    unzip_package(model, scratch)
-    return scratch
 
 
 def _keep(record: BenchmarkRecord, folder: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import click
 
+from pipelines.model_source import opened_model
 from pipelines.user_errors import one_line_errors
 
 _OUTPUTS = ("pictures", "videos", "frames", "crops", "yolo", "coco", "csv", "jsonl")
@@ -19,7 +19,7 @@ _INTERRUPTED = 130
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model")
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @click.option(
     "--out",
@@ -77,10 +77,11 @@ _INTERRUPTED = 130
 @click.option("--strict", is_flag=True, help="Exit code 1 if anything couldn't be read.")
 @click.option("--quiet", is_flag=True, help="Print only what couldn't be read.")
 @one_line_errors
-def predict(model: Path, sources: tuple[str, ...], out: Path, quiet: bool, **given: Any) -> None:
-    """Run MODEL, a model package (folder or zip), over each SOURCE.
+def predict(model: str, sources: tuple[str, ...], out: Path, quiet: bool, **given: Any) -> None:
+    """Run MODEL over each SOURCE.
 
-    SOURCE is a picture, video or PDF, a folder with such files, a pattern ('data/**/*.jpg'),
+    MODEL is a model package (a folder or a zip), or an id or name in the registry. SOURCE is a
+    picture, video or PDF, a folder with such files, a pattern ('data/**/*.jpg'),
     camera:0, a stream (rtsp://, http://), or - for paths on standard input, one a line. What can't
     be read is said in one line and left out. Ctrl-C ends early and keeps what was written.
 
@@ -93,19 +94,21 @@ def predict(model: Path, sources: tuple[str, ...], out: Path, quiet: bool, **giv
     from pipelines.terminal import Terminal
 
     options = _options(given)
-    with tempfile.TemporaryDirectory() as scratch, _stopping() as stop:
-        package = _package(model, Path(scratch))
-        with Terminal(shown=not quiet, rate=True) as terminal:
-            done = run(
-                package,
-                sources,
-                out,
-                options,
-                terminal,
-                listed=_standard_input(),
-                on_problem=terminal.note,
-                stop=stop,
-            )
+    with (
+        opened_model(model) as copy,
+        _stopping() as stop,
+        Terminal(shown=not quiet, rate=True) as terminal,
+    ):
+        done = run(
+            copy.folder,
+            sources,
+            out,
+            options,
+            terminal,
+            listed=_standard_input(),
+            on_problem=terminal.note,
+            stop=stop,
+        )
     if not quiet:
         click.echo(f"{shown(out)}: {done.line()}")
     if done.stopped:
@@ -134,19 +137,6 @@ def _options(given: dict[str, Any]) -> Any:
         name = "crop-padding" if first["loc"][0] == "crop" else str(first["loc"][0])
         reason = first["msg"].removeprefix("Value error, ")
         raise ValueError(f"--{name}: {reason}") from None
-
-
-def _package(model: Path, scratch: Path) -> Path:
-    """Find the package's folder; a zip is unpacked.
-
-    Raises:
-        ValueError: there is none, or it can't be trusted.
-    """
-    if not model.exists():
-        raise ValueError(f"{model}: there is no such model package (a folder or a zip)")
-    from components.run.trees import unpacked
-
-    return unpacked(model, scratch)
 
 
 def _standard_input() -> Iterator[str]:

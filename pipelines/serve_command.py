@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import click
 
+from pipelines.model_source import opened_model
 from pipelines.user_errors import one_line_errors
 
 _RUNTIMES = ("openvino", "onnxruntime", "torch", "tensorrt")
 
 
 @click.command()
-@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.argument("model")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
@@ -85,7 +84,7 @@ _RUNTIMES = ("openvino", "onnxruntime", "torch", "tensorrt")
 )
 @one_line_errors
 def serve(
-    model: Path,
+    model: str,
     host: str,
     port: int,
     name: str,
@@ -96,9 +95,10 @@ def serve(
     threads: int | None,
     **limits: float,
 ) -> None:
-    """Serve MODEL, a model package (folder or zip), over HTTP until Ctrl-C or SIGTERM.
+    """Serve MODEL over HTTP until Ctrl-C or SIGTERM.
 
-    It speaks the Open Inference Protocol v2 (as Triton and KServe do) in its HTTP form, with JSON
+    MODEL is a model package (a folder or a zip), or an id or name in the registry. The service
+    speaks the Open Inference Protocol v2 (as Triton and KServe do) in its HTTP form, with JSON
     and binary tensors. It doesn't speak gRPC. Requests of all clients go through the network
     together. Two models are served: NAME takes the network's input and gives its outputs,
     NAME_pictures takes JPEG or PNG files (a BYTES tensor `picture`) and gives results. Anyone who
@@ -112,7 +112,6 @@ def serve(
     """  # noqa: D301 - \b keeps the lines as they are
     from pydantic import ValidationError
 
-    from components.run.trees import unpacked
     from models.package import ModelPackage
     from models.prediction.runtime import best_runtime
     from models.runtimes import load_predictor
@@ -130,8 +129,8 @@ def serve(
         library(needed, "serve", "sightline serve")
     from models.serving.server import serve as run
 
-    with TemporaryDirectory() as scratch:
-        package = ModelPackage.load(unpacked(model, Path(scratch)))
+    with opened_model(model) as copy:
+        package = ModelPackage.load(copy.folder)
         runtime = runtime or best_runtime(package, device)
         predictor = load_predictor(
             package,

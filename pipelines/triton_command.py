@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
+from pipelines.model_source import opened_model
 from pipelines.user_errors import one_line_errors
 
 _REPOSITORY = click.argument(
@@ -22,7 +22,7 @@ def triton() -> None:
 
 
 @triton.command()
-@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.argument("model")
 @click.argument("repository", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--name", default="model", show_default=True, help="Name of the model in Triton.")
 @click.option(
@@ -70,10 +70,11 @@ def triton() -> None:
     help="Where --backend onnxruntime runs; the others run on the CPU.",
 )
 @one_line_errors
-def make(model: Path, repository: Path, **settings: Any) -> None:
-    """Add MODEL, a model package (folder or zip), to the Triton model repository REPOSITORY.
+def make(model: str, repository: Path, **settings: Any) -> None:
+    """Add MODEL to the Triton model repository REPOSITORY.
 
-    With --backend python, Triton's own Python needs numpy and the runtime; NVIDIA's images have
+    MODEL is a model package (a folder or a zip), or an id or name in the registry. With --backend
+    python, Triton's own Python needs numpy and the runtime; NVIDIA's images have
     none, `up --pytriton` installs it. The model's input is the network's: uint8 pictures of the
     input size. The runtime `remote` does the rest:
     load_predictor(MODEL, "remote", url="http://HOST:PORT/v2/models/NAME").
@@ -82,13 +83,12 @@ def make(model: Path, repository: Path, **settings: Any) -> None:
     sightline triton make /data/package /data/repository
     sightline triton up /data/repository
     """  # noqa: D301 - \b keeps the lines as they are
-    from components.run.trees import unpacked
     from models.package import ModelPackage
     from models.serving.triton.repository import TritonModel, write_model
 
     wanted = TritonModel(**settings)
-    with TemporaryDirectory() as scratch:
-        package = ModelPackage.load(unpacked(model, Path(scratch)))
+    with opened_model(model) as copy:
+        package = ModelPackage.load(copy.folder)
         folder = write_model(package, repository, wanted)
     click.echo(f"{folder}: {', '.join(_listing(folder))}")
 

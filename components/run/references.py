@@ -47,7 +47,7 @@ def on_disk(reference: str) -> Path | None:
     path = Path(reference).expanduser()
     if reference and path.exists():
         return path
-    if path.is_absolute() or reference.startswith((".", "~")):
+    if path.is_absolute() or reference.startswith((".", "~")) or path.suffix == ".zip":
         raise ValueError(f"{reference}: there is no such file or folder on this machine")
     return None
 

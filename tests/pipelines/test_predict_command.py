@@ -94,7 +94,7 @@ def test_a_zip_standard_input_and_all_options(
     ("arguments", "line"),
     [
         (["MODEL"], "name a picture, video, PDF"),
-        (["none.zip", "PHOTOS"], "none.zip: there is no such model package"),
+        (["none.zip", "PHOTOS"], "none.zip: there is no such file or folder on this machine"),
         (["PHOTOS", "PHOTOS"], "model.json"),
         (["MODEL", "PHOTOS", "--save", "xml"], "--save: Input should be"),
         (["MODEL", "PHOTOS", "--crop-padding", "x"], "--crop-padding: 'x': expected pixels"),
