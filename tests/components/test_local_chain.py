@@ -90,7 +90,7 @@ def test_quantising_hands_on_a_model_that_is_measured_in_int8(
     card = ModelPackage.load(done["model"]).card
     assert [a.precision for a in card.artifacts] == ["float32", "float32", "int8"]
     assert card.lineage.parents[0] == model
-    assert "val/mAP onnx int8" in metadata_of(ModelPackage.load(done["model"]))
+    assert "val/mAP onnx-int8" in metadata_of(ModelPackage.load(done["model"]))
     layers = (folder / "quantize/tables").glob("*layers*")
     assert "onnx_operators=Conv" in next(layers).read_text()
     measured = run_stage(

@@ -37,7 +37,9 @@ def apply_lists(folder: Path, raw: RawDataset) -> None:
     by_last: dict[str, list[AnnotatedPicture]] = {}
     for one in pictures.values():
         by_last.setdefault(one.file.name, []).append(one)
-    splits: dict[str, list[AnnotatedPicture]] = {split: [] for split in SPLITS if split in wanted}
+    splits: dict[str, list[AnnotatedPicture]] = {
+        split: [] for split in (*SPLITS, UNSPLIT) if split in wanted
+    }
     placed: dict[str, str] = {}
     missing = 0
     for split, names in wanted.items():
@@ -80,7 +82,7 @@ def _table(file: Path) -> dict[str, list[str]]:
         raise ValueError(f"{file.name} needs the columns split and file")
     found: dict[str, list[str]] = {}
     for number, row in enumerate(rows, 2):
-        split = split_name(row["split"] or "")
+        split = UNSPLIT if row["split"] == UNSPLIT else split_name(row["split"] or "")
         if split is None:
             raise ValueError(
                 f"{file.name}, line {number}: '{row['split']}' is no split; there are: "

@@ -47,7 +47,12 @@ def scripted(
     asked: dict[str, Any] = {}
 
     def predict(
-        package: Path, labels: Any, reporter: Any, runtime: str, batch_size: int
+        package: Path,
+        labels: Any,
+        reporter: Any,
+        runtime: str,
+        batch_size: int,
+        precision: str | None = None,
     ) -> list[Detections]:
         asked.update(runtime=runtime, batch_size=batch_size)
         return say[labels.folder.parent.name]
