@@ -61,7 +61,7 @@ def tampered(package: Path, target: Path, tensor: str, change: Callable[[Any], A
 def ship(onnx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this file be what the ONNX exporter writes."""
 
-    def write(package: ModelPackage, file: Path) -> str:
+    def write(package: ModelPackage, file: Path, *_: object) -> str:
         shutil.copyfile(onnx, file)
         return "another tool"
 
