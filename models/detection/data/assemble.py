@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from models.data.pictures import PICTURE_SUFFIXES
-from models.detection.data.formats.coco import LABELS
+from models.detection.data.formats.coco_layouts import LABELS
 from models.detection.data.writing import link_or_copy
 
 _NAME_FILES = ("classes.txt", "obj.names")

@@ -15,7 +15,8 @@ from models.data.splits import SPLITS
 from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset
 from models.detection.data.checks import CheckedPicture, Findings, check
 from models.detection.data.formats import read
-from models.detection.data.formats.coco import LABELS, labels_json
+from models.detection.data.formats.coco import labels_json
+from models.detection.data.formats.coco_layouts import LABELS
 from models.detection.data.options import PrepareOptions
 from models.detection.data.writing import (
     link_or_copy,

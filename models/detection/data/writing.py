@@ -13,7 +13,8 @@ from typing import Any
 from models.data.pictures import rewrite_plain
 from models.detection.data.annotations import AnnotatedPicture
 from models.detection.data.checks import CheckedPicture, Findings
-from models.detection.data.formats.coco import LABELS, labels_json
+from models.detection.data.formats.coco import labels_json
+from models.detection.data.formats.coco_layouts import LABELS
 from models.families import Rejected
 from models.reporting import Reporter
 

@@ -7,51 +7,34 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
-from models.data.splits import split_in, split_name
-from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset, as_boxes
-from models.detection.data.formats.looking import files_below, is_hidden
+from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes
+from models.detection.data.formats.coco_layouts import (
+    Part,
+    files_anywhere,
+    parts_anywhere,
+    parts_by_layout,
+    with_pictures,
+)
 from models.detection.data.masks import mask_box
 from models.families import Rejected
 
 NAME = "coco"
-LABELS = "labels.json"
-_ROBOFLOW = "_annotations.coco.json"
-
-
-_SAMPLES = 20
-_OTHER_TASKS = frozenset({"captions", "info", "keypoints", "panoptic", "stuff", "unlabeled"})
-"""Words in names of COCO's files that hold no boxes of objects, or other ones."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One annotation file and the folder that its file names start from."""
-
-    split: str
-    labels: Path
-    pictures: Path
-    names_only: bool = False
-    """The folders in its file names are another machine's: only the last part counts."""
 
 
 def matches(folder: Path) -> bool:
     """Whether the folder is laid out like one of the two."""
-    return bool(_parts(folder))
+    return bool(parts_by_layout(folder))
 
 
 def matches_somewhere(folder: Path) -> bool:
     """Whether COCO detection JSON lies anywhere in the folder."""
-    return bool(_files_anywhere(folder))
+    return bool(files_anywhere(folder))
 
 
 def read(folder: Path) -> RawDataset:
@@ -67,9 +50,9 @@ def read(folder: Path) -> RawDataset:
         ValueError: a file isn't COCO detection JSON, or two files make one split.
     """
     raw = RawDataset(NAME)
-    parts = _parts(folder) or _parts_anywhere(folder, raw)
+    parts = parts_by_layout(folder) or parts_anywhere(folder, raw)
     contents = [(part, _load(folder, part.labels)) for part in parts]
-    contents = [(_with_pictures(folder, part, content), content) for part, content in contents]
+    contents = [(with_pictures(folder, part, content), content) for part, content in contents]
     placeholders = _placeholders([content for _, content in contents])
     for part, content in contents:
         if part.split in raw.splits:
@@ -78,96 +61,6 @@ def read(folder: Path) -> RawDataset:
             )
         raw.splits[part.split] = _read_part(folder, part, content, placeholders, raw)
     return raw
-
-
-def _parts(folder: Path) -> list[_Part]:
-    parts = []
-    for child in sorted(folder.iterdir()) if folder.is_dir() else []:
-        name = split_name(child.name)
-        if name is not None and child.is_dir():
-            parts += _labels_in(child, name)
-    return parts or _labels_in(folder, UNSPLIT)
-
-
-def _labels_in(folder: Path, split: str) -> list[_Part]:
-    if (folder / LABELS).is_file():
-        pictures = folder / "data"
-        return [_Part(split, folder / LABELS, pictures if pictures.is_dir() else folder)]
-    if (folder / _ROBOFLOW).is_file():
-        return [_Part(split, folder / _ROBOFLOW, folder)]
-    return []
-
-
-def _files_anywhere(folder: Path) -> list[Path]:
-    """JSON files that are COCO's by the look of their bytes: a large one is not parsed for it."""
-    found = []
-    for file in files_below(folder, (".json",)):
-        if file.stat().st_size == 0:
-            continue
-        with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as text:
-            if all(text.find(b'"%s"' % key) >= 0 for key in (b"images", b"annotations")):
-                found.append(file)
-    return found
-
-
-def _parts_anywhere(folder: Path, raw: RawDataset) -> list[_Part]:
-    by_split: dict[str, list[Path]] = {}
-    for file in _files_anywhere(folder):
-        names = (file.stem, *reversed(file.relative_to(folder).parts[:-1]))
-        split = next((found for name in names if (found := split_in(name))), UNSPLIT)
-        by_split.setdefault(split, []).append(file)
-    chosen: dict[str, Path] = {}
-    for split, files in by_split.items():
-        detection = [f for f in files if not _OTHER_TASKS & set(re.findall("[a-z]+", f.stem))]
-        likely = [f for f in detection if "instances" in f.stem] or detection
-        if len(likely) > 1:
-            which = " and ".join(f.relative_to(folder).as_posix() for f in likely[:3])
-            raise ValueError(
-                f"several files could hold the annotations of "
-                f"{'all pictures' if split == UNSPLIT else split}: {which}; say which with "
-                f"data.{'train' if split == UNSPLIT else split}.annotations"
-            )
-        if likely:
-            chosen[split] = likely[0]
-    if len(chosen) > 1:
-        chosen.pop(UNSPLIT, None)  # all splits once more
-    if len(chosen) < sum(map(len, by_split.values())):
-        left = [f for files in by_split.values() for f in files if f not in chosen.values()]
-        raw.notes.append(
-            "not read: " + ", ".join(sorted(f.relative_to(folder).as_posix() for f in left))
-        )
-    return [_Part(split, file, file.parent) for split, file in chosen.items()]
-
-
-def _with_pictures(folder: Path, part: _Part, content: Mapping[str, Any]) -> _Part:
-    """Find the folder where the pictures are, if they aren't where the layout has them."""
-    names = [row["file_name"] for row in content["images"] if isinstance(row.get("file_name"), str)]
-    names = names[:: max(len(names) // _SAMPLES, 1)]
-    paths = [PurePosixPath(name.replace("\\", "/")) for name in names]
-    inside = [path for path in paths if not path.is_absolute() and ".." not in path.parts]
-    if not names or _there(part.pictures, inside):
-        return part
-    folders = [
-        place
-        for place in (folder, *sorted(folder.rglob("*")))
-        if place.is_dir() and not is_hidden(place.relative_to(folder))
-    ]
-
-    def fit(place: Path, wanted: Sequence[PurePosixPath]) -> tuple[int, bool, int]:
-        its = [found for name in place.relative_to(folder).parts if (found := split_in(name))]
-        near = len(Path(os.path.relpath(place, part.labels.parent)).parts)
-        return _there(place, wanted), part.split in its, -near
-
-    for names_only, wanted in ((False, inside), (True, [PurePosixPath(p.name) for p in paths])):
-        best = max(folders, key=lambda place: fit(place, wanted))
-        if _there(best, wanted):
-            return _Part(part.split, part.labels, best, names_only)
-    return part
-
-
-def _there(folder: Path, paths: Sequence[PurePosixPath]) -> int:
-    # Of `Path.is_file`'s answers some are errors: a name that is too long.
-    return sum(os.path.isfile(folder / path) for path in paths)  # noqa: PTH113
 
 
 def _load(folder: Path, path: Path) -> dict[str, Any]:
@@ -206,7 +99,7 @@ def _placeholders(contents: Sequence[Mapping[str, Any]]) -> set[str]:
 
 
 def _read_part(
-    folder: Path, part: _Part, content: Mapping[str, Any], placeholders: set[str], raw: RawDataset
+    folder: Path, part: Part, content: Mapping[str, Any], placeholders: set[str], raw: RawDataset
 ) -> list[AnnotatedPicture]:
     where = part.labels.relative_to(folder).as_posix()
     classes: dict[int, int] = {}
@@ -266,7 +159,7 @@ _Rows = dict[int, list[tuple[list[float], int, bool]]]
 
 
 def _pictures(
-    folder: Path, part: _Part, where: str, images: Iterable[Mapping[str, Any]], raw: RawDataset
+    folder: Path, part: Part, where: str, images: Iterable[Mapping[str, Any]], raw: RawDataset
 ) -> tuple[_Rows, list[tuple[int, AnnotatedPicture]]]:
     """The listed pictures with their ids, still without boxes, and room for the boxes by id.
 
