@@ -24,8 +24,9 @@ from models.reporting import Reporter
 class GateOptions(Options):
     """A figure that decides whether the model goes on."""
 
-    metric: str = "mAP50"
-    """Figure as the evaluation names it, such as `mAP50`, `mAP`, `f1`."""
+    metric: str = ""
+    """Figure as the evaluation names it, such as `mAP50`, `f1`, `accuracy`; the family's own
+    unless given (`mAP50` for detection)."""
     split: str = "test"
     """Split it is measured on; must be among those measured."""
     minimum: float | None = None
@@ -74,6 +75,8 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
     for split in splits:
         data.need(split)
     gate = config.gate
+    if not gate.metric:
+        gate = gate.model_copy(update={"metric": found.gate_metric})
     if gate.minimum is not None and gate.split not in splits:
         raise ValueError(f"gate.split: expected one of {', '.join(splits)}, got '{gate.split}'")
     model = run.model(config.model)
