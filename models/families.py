@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -196,9 +196,18 @@ class Presenter(Protocol):
     """Of COCO."""
     columns: Sequence[str]
     """Keys of `rows`."""
+    writes: Collection[str]
+    """Which of `crops`, `yolo` and `coco` this family's results can be written as; the methods for
+    the others are never called."""
 
     def draw(self, image: Image, result: Any) -> Image:
         """Draw a result on a copy of its picture."""
+
+    def tally(self, result: Any) -> Mapping[str, int]:
+        """Count what a picture shows, by the name that people know it by."""
+
+    def colour(self, name: str) -> tuple[int, int, int]:
+        """Give the RGB colour that a name of `tally` is drawn in."""
 
     def regions(self, result: Any) -> Sequence[Region]:
         """Name the parts of the picture that it is about."""
@@ -262,7 +271,7 @@ class Family(Protocol):
     primary_metric: str
     """The figure that picks the best epoch unless the options say otherwise."""
     gate_metric: str
-    """The figure that a gate is about unless the options say otherwise."""
+    """The figure that lets a model go on unless the options say otherwise."""
     standalone: str
     """Package with the code that a deployment ships: `predict` (its `main` is the command line),
     `model` and `description`; empty if the family's models can't be packed."""

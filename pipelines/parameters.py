@@ -14,7 +14,6 @@ from pydantic import Field
 
 from components.options import Option, Options, encode, options_of
 from components.registry import stage
-from models.families import family as find_family
 from pipelines.graph import Graph
 
 
@@ -76,7 +75,10 @@ class Parameter:
 _PREPARED = "Prepared dataset: an id, project/name, project/name@version or project/name@latest."
 _NAME = "Name of the dataset to make; the source's name unless given."
 _SEED = "Seed of all stages; each stage's own default unless given."
-_GATE = "Least {} on test that lets a model go on; without it every model passes."
+_GATE = (
+    "Least figure on test that lets a model go on (mAP50 for detection; evaluate.gate.metric names "
+    "another); without it every model passes."
+)
 
 _FROM_DATA: Mapping[str, tuple[tuple[Target, ...], str]] = {
     "data_source": ((Target("ingest", "data.source"),), ""),
@@ -119,8 +121,7 @@ def parameters(graph: Graph, family: str) -> dict[str, Parameter]:
     for name, (targets, description) in wanted.items():
         known = tuple(t for t in targets if t.option in options.get(t.stage, ()))
         if known:
-            told = description.format(find_family(family).gate_metric)
-            found[name] = _parameter(name, known, told, options)
+            found[name] = _parameter(name, known, description, options)
     for option in options_of(RunOptions):
         found[option.name] = Parameter(option)
     return found
