@@ -64,9 +64,7 @@ def test_texts_come_back_with_their_scores(direction: str) -> None:
     found = alphabet.decode(indices, scores, np.array([len(one) for one in encoded]))
     assert [text for text, _ in found] == texts
     # Each letter keeps the score of its own index.
-    expected = {
-        index: score for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
-    }
+    expected = dict(zip(indices.tolist(), scores.tolist(), strict=True))
     for text, values in found:
         for letter, value in zip(text, values.tolist(), strict=True):
             if (indices == letters.index(letter)).sum() == 1:
