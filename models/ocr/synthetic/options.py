@@ -17,7 +17,7 @@ class LineOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     train: int = Field(default=4000, ge=1, le=10_000_000)
-    """Lines to train on, 1 or more. Every digit is as frequent as the others, check digits aside."""
+    """Lines to train on, 1 or more. Each digit is as frequent as the others, check digits aside."""
     val: int = Field(default=400, ge=1, le=1_000_000)
     """Lines to validate on, 1 or more; their font families and texts occur in no other split."""
     test: int = Field(default=600, ge=1, le=1_000_000)
