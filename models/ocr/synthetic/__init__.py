@@ -1,1 +1,0 @@
-"""Synthetic lines of text as they stand under barcodes. No torch here."""
