@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from .documents import ALL, Collection
+from .documents import ALL, USERS, Collection
 
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE queue_entries (
@@ -36,23 +36,24 @@ CREATE TABLE samples (
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make the tables in an empty database, or check that those there are ours.
+    """Make the tables in an empty database, or bring those of an older version up to ours.
 
     Raises:
         ValueError: The database was written by a newer version.
     """
     found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found == VERSION:
-        return
     if found > VERSION:
         raise ValueError(
             f"the server's state has layout {found}, this version knows {VERSION}: "
             "use the newer Sightline, or another state folder"
         )
-    statements = [_collection(collection) for collection in ALL]
-    connection.executescript(
-        f"BEGIN;{''.join(statements)}{_TABLES}PRAGMA user_version = {VERSION};COMMIT;"
-    )
+    if found == VERSION:
+        return
+    if found == 0:
+        statements = [*map(_collection, ALL), _TABLES]
+    else:
+        statements = [step for number in range(found, VERSION) for step in _STEPS[number]]
+    connection.executescript(f"BEGIN;{''.join(statements)}PRAGMA user_version = {VERSION};COMMIT;")
 
 
 def _collection(collection: Collection) -> str:
@@ -71,3 +72,9 @@ def _collection(collection: Collection) -> str:
             "value TEXT NOT NULL, PRIMARY KEY (id, part));"
         )
     return sql
+
+
+_STEPS: dict[int, list[str]] = {
+    1: [_collection(USERS)],
+}
+"""What to do to a database of each older version to make it one of the next version."""

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset, as_boxes
+from models.data.raw import UNSPLIT
+from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes
 from models.detection.data.formats.yolo_layouts import (
     Description,
     describe,

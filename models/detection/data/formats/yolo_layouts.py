@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from models.data.pictures import PICTURE_SUFFIXES
+from models.data.raw import UNSPLIT
 from models.data.splits import split_in, split_name
-from models.detection.data.annotations import UNSPLIT
 
 _NAME_FILES = ("classes.txt", "obj.names", "labels/classes.txt", "images/classes.txt")
 _NO_LABELS = frozenset({"classes.txt", "readme.txt", "readme.roboflow.txt", "readme.dataset.txt"})
