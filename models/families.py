@@ -8,7 +8,7 @@ never asks which one it has. Adding a family is one folder and one line in `_FAM
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -190,9 +190,18 @@ class Presenter(Protocol):
     """Of COCO."""
     columns: Sequence[str]
     """Keys of `rows`."""
+    writes: Collection[str]
+    """Which of `crops`, `yolo` and `coco` this family's results can be written as; the methods for
+    the others are never called."""
 
     def draw(self, image: Image, result: Any) -> Image:
         """Draw a result on a copy of its picture."""
+
+    def tally(self, result: Any) -> Mapping[str, int]:
+        """Count what a picture shows, by the name that people know it by."""
+
+    def colour(self, name: str) -> tuple[int, int, int]:
+        """Give the RGB colour that a name of `tally` is drawn in."""
 
     def regions(self, result: Any) -> Sequence[Region]:
         """Name the parts of the picture that it is about."""
@@ -243,6 +252,8 @@ class Family(Protocol):
     name: str
     primary_metric: str
     """The figure that picks the best epoch unless the options say otherwise."""
+    gate_metric: str
+    """The figure that lets a model go on unless the options say otherwise."""
     synthetic_options: type[BaseModel]
     prepare_options: type[BaseModel]
     train_options: type[BaseModel]

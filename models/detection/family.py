@@ -48,6 +48,7 @@ class Detection:
 
     name = "detection"
     primary_metric = "mAP"
+    gate_metric = "mAP50"
     synthetic_options: type[BaseModel] = BarcodeOptions
     prepare_options: type[BaseModel] = PrepareOptions
     train_options: type[BaseModel] = TrainOptions
