@@ -17,10 +17,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from models.data.looking import files_below
 from models.data.pictures import PICTURE_SUFFIXES
+from models.data.raw import UNSPLIT
 from models.data.splits import split_in
-from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset, as_boxes
-from models.detection.data.formats.looking import files_below
+from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes
 from models.families import Rejected
 
 NAME = "voc"

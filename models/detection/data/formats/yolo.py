@@ -23,8 +23,9 @@ import yaml
 from PIL import Image
 
 from models.data.pictures import PICTURE_SUFFIXES
+from models.data.raw import UNSPLIT
 from models.data.splits import split_in, split_name
-from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset, as_boxes
+from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes
 from models.families import Rejected
 
 NAME = "yolo"
