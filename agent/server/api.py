@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from . import requests
+from . import contract, requests
 from .authentication import Authenticator
 from .credentials import Keys, User
 from .envelope import failure, success
@@ -101,6 +101,8 @@ class Api:
             )
         else:
             body, batch = requests.arguments(*parse)
+        if batch is None:
+            contract.check(name, body)
         call = Call(
             name,
             body,

@@ -147,4 +147,19 @@ CREDENTIALS = Collection(
     indexes=(),
 )
 
-ALL = (TASKS, MODELS, PROJECTS, QUEUES, WORKERS, CREDENTIALS)
+USERS = Collection(
+    table="users",
+    noun="user",
+    fields=frozenset(
+        {
+            "id", "name", "given_name", "family_name", "company", "avatar", "role", "created",
+            "preferences",
+        }
+    ),
+    columns=("name",),
+    indexes=(),
+    dates=frozenset({"created"}),
+    parts=frozenset({"preferences"}),
+)  # fmt: skip
+
+ALL = (TASKS, MODELS, PROJECTS, QUEUES, WORKERS, CREDENTIALS, USERS)

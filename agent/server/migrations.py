@@ -35,7 +35,7 @@ CREATE TABLE worker_reports (
 CREATE INDEX worker_reports_at ON worker_reports (at);
 CREATE TABLE removals (path TEXT PRIMARY KEY NOT NULL, asked REAL NOT NULL, done REAL);
 """
-"""What layout 2 brought: queues and workers as they were over time, files that shall go."""
+"""What layout 3 brought: queues and workers as they were over time, files that shall go."""
 
 
 def execute(connection: sqlite3.Connection, script: str) -> None:
@@ -48,7 +48,7 @@ def execute(connection: sqlite3.Connection, script: str) -> None:
             statement = ""
 
 
-def _to_2(connection: sqlite3.Connection) -> None:
+def _to_3(connection: sqlite3.Connection) -> None:
     """Scalars move from a row each into blocks; queue entries get a time to reckon with."""
     execute(connection, blocks.TABLE)
     points = connection.execute(
@@ -81,5 +81,9 @@ def _columns(rows: Iterator[tuple[int, int, int, float | None]]) -> blocks.Colum
     return found
 
 
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _to_2}
+def _to_2(_: sqlite3.Connection) -> None:
+    """The users' table, which is made as every collection's is."""
+
+
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _to_2, 2: _to_3}
 """By the layout that a step begins with."""

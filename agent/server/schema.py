@@ -16,7 +16,7 @@ from .events import blocks
 
 log = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 TABLES = f"""
 CREATE TABLE queue_entries (

@@ -58,8 +58,11 @@ def test_an_old_store_becomes_like_a_new_one(layout: int, tmp_path: Path) -> Non
     assert shape(old) == shape(tmp_path / "new.db")
 
 
-def test_what_layout_1_held_is_served(start_server: Any, tmp_path: Path) -> None:
-    lay_down(1, tmp_path / "state")
+@pytest.mark.parametrize("layout", OLD)
+def test_what_an_old_store_held_is_served(
+    layout: int, start_server: Any, tmp_path: Path
+) -> None:
+    lay_down(layout, tmp_path / "state")
     server = start_server()
     task = server.call("tasks.get_all", name="^old$")["tasks"][0]["id"]
     found = server.call("tasks.get_by_id", task=task)["task"]
