@@ -35,7 +35,7 @@ CREATE TABLE worker_reports (
 CREATE INDEX worker_reports_at ON worker_reports (at);
 CREATE TABLE removals (path TEXT PRIMARY KEY NOT NULL, asked REAL NOT NULL, done REAL);
 """
-"""What layout 3 brought: queues and workers as they were over time, files that shall go."""
+"""What layout 4 brought: queues and workers as they were over time, files that shall go."""
 
 
 def execute(connection: sqlite3.Connection, script: str) -> None:
@@ -48,7 +48,7 @@ def execute(connection: sqlite3.Connection, script: str) -> None:
             statement = ""
 
 
-def _to_3(connection: sqlite3.Connection) -> None:
+def _to_4(connection: sqlite3.Connection) -> None:
     """Scalars move from a row each into blocks; queue entries get a time to reckon with."""
     execute(connection, blocks.TABLE)
     points = connection.execute(
@@ -81,9 +81,13 @@ def _columns(rows: Iterator[tuple[int, int, int, float | None]]) -> blocks.Colum
     return found
 
 
-def _to_2(_: sqlite3.Connection) -> None:
-    """The users' table, which is made as every collection's is."""
+def _reconciled(_: sqlite3.Connection) -> None:
+    """Collections, columns and indexes came to be, which every start sees to."""
 
 
-STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _to_2, 2: _to_3}
+STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: _reconciled,
+    2: _reconciled,
+    3: _to_4,
+}
 """By the layout that a step begins with."""

@@ -16,7 +16,7 @@ from .events import blocks
 
 log = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 
 TABLES = f"""
 CREATE TABLE queue_entries (
@@ -93,10 +93,15 @@ def _reconcile(connection: sqlite3.Connection, collection: Collection) -> None:
     for names in collection.indexes:
         listed = ", ".join(f'"{name}"' for name in names)
         connection.execute(
-            f"CREATE INDEX IF NOT EXISTS {table}_{'_'.join(names)} ON {table} ({listed})"
+            f"CREATE INDEX IF NOT EXISTS {index_name(collection, names)} ON {table} ({listed})"
         )
     if collection.parts:
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {collection.parts_table} (id TEXT NOT NULL, "
             "part TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (id, part))"
         )
+
+
+def index_name(collection: Collection, names: tuple[str, ...]) -> str:
+    """The name of the index of some columns."""
+    return f"{collection.table}_{'_'.join(names)}"

@@ -68,8 +68,8 @@ def _summarize(
     known = [(i, value) for i, (_, value) in curve.points.items() if value == value]
     if not known:
         return
-    slot = last_metrics.setdefault(_digest(curve.metric), {})
-    key = _digest(curve.variant)
+    slot = last_metrics.setdefault(digest(curve.metric), {})
+    key = digest(curve.variant)
     old: dict[str, Any] | None = slot.get(key)
     lowest = min(known, key=_value)
     highest = max(known, key=_value)
@@ -100,8 +100,8 @@ def _value(point: tuple[int, float]) -> float:
     return point[1]
 
 
-def _digest(name: str) -> str:
-    # The names under which clients look the summary up.
+def digest(name: str) -> str:
+    """The name under which clients look a metric or variant up in a summary."""
     return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
 
 
