@@ -61,11 +61,10 @@ class Ocr:
         return recognise(folder)
 
     def assemble(self, parts: Mapping[str, tuple[Path, Path]], target: Path) -> None:
-        """Refuse it: tables and folders of lines name their splits themselves."""
-        raise ValueError(
-            "data.train, data.val and data.test are for boxes; lines of text come as tables with a "
-            "split column, or as one table or folder for each split"
-        )
+        """Lay splits out as one dataset; see `models.ocr.data.assemble`."""
+        from models.ocr.data.assemble import assemble
+
+        assemble(parts, target)
 
     def synthesize(self, options: BaseModel, folder: Path, reporter: Reporter) -> dict[str, Any]:
         """Write lines of barcodes; see `models.ocr.synthetic.lines`."""
