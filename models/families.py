@@ -22,6 +22,7 @@ from models.reporting import Image, Reporter
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from models.deployment.entry import Standalone
     from models.package import ModelCard, Output
     from models.preprocessing import Placement
     from models.training.options import FinetuneOptions
@@ -350,6 +351,13 @@ class Family(Protocol):
         """Say in which steps of pixels the input may be cut smaller by padding alone.
 
         None where the network takes one size only, or finds other things on another. No torch.
+        """
+
+    def standalone(self, card: ModelCard) -> Standalone:
+        """Describe the code that runs this model without this project. No torch.
+
+        Raises:
+            ValueError: the description isn't understood, or such models can't be shipped.
         """
 
     def presenter(self, card: ModelCard) -> Presenter:

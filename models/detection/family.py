@@ -36,6 +36,7 @@ from models.reporting import Reporter
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from models.deployment.entry import Standalone
     from models.package import ModelCard
     from models.training.options import FinetuneOptions
 
@@ -184,6 +185,22 @@ class Detection:
         from models.detection.presenting import DetectionPresenter
 
         return DetectionPresenter(card)
+
+    def standalone(self, card: ModelCard) -> Standalone:
+        """Describe the shipped detector."""
+        from models.deployment.entry import Standalone, listed
+        from models.detection.postprocessing.package import steps_of
+
+        return Standalone(
+            model="models.detection.standalone:Detector",
+            result="models.detection.detections:Detections",
+            postprocessing=steps_of(card).model_dump(mode="json"),
+            does=f"finds {listed(card.class_names)} in pictures",
+            usage=(
+                "for box, score, label in zip(found.boxes, found.scores, found.classes):",
+                "    print(model.classes[label], score, box)  # left, top, right, bottom in pixels",
+            ),
+        )
 
     def validation(self, card: ModelCard, dataset: Path, split: str, most: int) -> Validation:
         """Open labelled pictures; see `models.detection.validation`."""
