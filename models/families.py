@@ -8,8 +8,10 @@ never asks which one it has. Adding a family is one folder and one line in `_FAM
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,7 +31,11 @@ if TYPE_CHECKING:
 
 _FAMILIES = {
     "detection": "models.detection.family:DETECTION",
+    "ocr": "models.ocr.family:OCR",
+    "classification": "models.classification.family:CLASSIFICATION",
 }
+DEFAULT_FAMILY = "detection"
+"""Where neither the user nor the data say which it is, as for synthetic data."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +253,18 @@ class Validation(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class NetworkTable:
+    """The networks of a family, for people and programs."""
+
+    columns: Mapping[str, str]
+    """Headings of the columns that people see, by key of `rows`."""
+    rows: Sequence[dict[str, Any]]
+    """JSON-able, one for each network; `name` and `family` are among the keys."""
+    note: str = ""
+    """A line below the table."""
+
+
 class Family(Protocol):
     """The door between the stages and one kind of task."""
 
@@ -300,6 +318,16 @@ class Family(Protocol):
 
         Raises:
             ValueError: no such split, or other classes than the model's.
+        """
+
+    # What there is to choose from: no torch.
+
+    def networks(self, text: str, latency: bool) -> NetworkTable:
+        """List the networks whose name holds a text; all for an empty one.
+
+        Args:
+            text: part of a name, any case.
+            latency: measure each on this machine (seconds each).
         """
 
     # Running and shipping a model package.
@@ -422,11 +450,19 @@ def family(name: str) -> Family:
     try:
         module, attribute = _FAMILIES[name].split(":")
     except KeyError:
-        raise ValueError(f"no task family '{name}'; there are: {', '.join(_FAMILIES)}") from None
+        raise ValueError(f"no task family '{name}'; there are: {', '.join(families())}") from None
     found: Family = getattr(importlib.import_module(module), attribute)
     return found
 
 
 def families() -> Sequence[str]:
     """Names of all task families, the one tried first in front."""
-    return tuple(_FAMILIES)
+    return tuple(name for name, place in _FAMILIES.items() if _is_here(place.partition(":")[0]))
+
+
+@cache
+def _is_here(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

@@ -100,6 +100,7 @@ class Api:
             batch,
             headers.get("x-clearml-worker") or headers.get("x-trains-worker"),
             (scope.get("client") or ("",))[0],
+            version,
         )
         if found.mode is Mode.READ:
             return success(name, version, found.handler(call))

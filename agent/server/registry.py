@@ -41,6 +41,8 @@ class Call:
     batch: list[Any] | None = None
     worker: str | None = None
     address: str = ""
+    version: str = ""
+    """The API version that the request names, the newest if it names none."""
     after: list[Callable[[], None]] = field(default_factory=list)
     """What to do once the transaction is committed."""
 

@@ -24,6 +24,7 @@ from models.families import (
     Checkpoints,
     Evaluation,
     Fused,
+    NetworkTable,
     Postprocessor,
     Preparation,
     Presenter,
@@ -132,6 +133,12 @@ class Detection:
         from models.detection.audit import audit
 
         return audit(package, dataset, split, AuditOptions.model_validate(options), reporter)
+
+    def networks(self, text: str, latency: bool) -> NetworkTable:
+        """List the catalogue; see `models.detection.networks.listing`."""
+        from models.detection.networks.listing import listing
+
+        return listing(text, latency)
 
     def network(self, card: ModelCard, weights: Mapping[str, Tensor]) -> nn.Module:
         """Build a package's network; see `models.detection.networks`."""
