@@ -36,6 +36,7 @@ from models.reporting import Reporter
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from models.deployment.entry import Standalone
     from models.package import ModelCard
     from models.training.options import FinetuneOptions
 
@@ -46,7 +47,6 @@ class Ocr:
     name = "ocr"
     primary_metric = "exact_match"
     gate_metric = "exact_match"
-    standalone = ""
     synthetic_options: type[BaseModel] = LineOptions
     prepare_options: type[BaseModel] = PrepareOptions
     train_options: type[BaseModel] = TrainOptions
@@ -165,11 +165,21 @@ class Ocr:
 
         return result_tensors(results)
 
-    def full_postprocessing(self, card: ModelCard) -> dict[str, Any]:
-        """Write down the decoding; see `models.ocr.postprocessing`."""
+    def standalone(self, card: ModelCard) -> Standalone:
+        """Describe the shipped reader."""
+        from models.deployment.entry import Standalone
         from models.ocr.postprocessing import steps_of
 
-        return dict(steps_of(card).model_dump(mode="json"))
+        return Standalone(
+            model="models.ocr.standalone:TextReader",
+            result="models.ocr.readings:Reading",
+            postprocessing=steps_of(card).model_dump(mode="json"),
+            does=f"reads lines of text made of {len(card.classes)} characters",
+            usage=(
+                "print(found.text, found.confidence, found.accepted)",
+                "print(found.characters)  # the confidence of each character",
+            ),
+        )
 
     def input_step(self, card: ModelCard) -> int | None:
         """Refuse it: both networks look along the whole line, padding included."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from models.families import Region
-from models.ocr.drawing import RIGHT, UNSURE, WRONG, captioned
+from models.ocr.captions import RIGHT, read_below
 from models.ocr.readings import Reading
 from models.package import ModelCard
 from models.reporting import Image
@@ -27,10 +27,7 @@ class ReadingPresenter:
 
     def draw(self, image: Image, result: Reading) -> Image:
         """Put the text below the picture: green if accepted, orange if not, red if empty."""
-        colour = RIGHT if result.accepted else UNSURE if result.text else WRONG
-        check = f"  {result.check}" if result.check else ""
-        text = result.text or "(nothing)"
-        return captioned(image, f"{text}  {result.confidence:.2f}{check}", colour)
+        return read_below(image, result)
 
     def tally(self, result: Reading) -> Mapping[str, int]:
         """Count the text, if one was accepted; all texts together, since there may be millions."""
