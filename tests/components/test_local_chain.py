@@ -200,6 +200,16 @@ def test_the_audit_shows_and_counts_what_went_wrong(
     assert list((folder / "audit/tables").glob("*.csv"))
 
 
+def test_the_audit_looks_through_the_splits_it_is_given(
+    folder: Path, chain: dict[str, dict[str, Any]]
+) -> None:
+    given = {key: chain[stage]["dataset" if key == "dataset" else "model"]
+             for key, stage in (("dataset", "prepare"), ("model", "tune"))}  # fmt: skip
+    found = run_stage(folder / "once", "audit", **given, splits="test", mistakes=0, suspects=0)
+    assert found["pictures"] == 4
+    assert {name.split("/")[0] for name in found["mistakes"]} == {"test"}
+
+
 def test_thresholds_by_class_travel_with_the_model(
     chain: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
