@@ -283,3 +283,16 @@ def test_a_users_mistake_is_one_line(
         run_stage(tmp_path / "out", name, **given)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_pictures_behind_links_to_folders_come_along(folder: Path, tmp_path: Path) -> None:
+    from tests.models.detection.conftest import write_shapes
+
+    shapes = write_shapes(tmp_path / "shapes", {"train": 3})
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "train").symlink_to(shapes / "train")
+    done = run_stage(tmp_path / "out", "ingest", **{"data.source": str(source)})
+    kept = Path(done["dataset"]) / "train/data"
+    assert len(list(kept.iterdir())) == 3 and not kept.is_symlink()
+    assert done["files"] == 4
