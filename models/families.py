@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from models.deployment.entry import Standalone
+    from models.model_card.terms import CardTerms
     from models.package import ModelCard, Output
     from models.preprocessing import Placement
     from models.training.options import FinetuneOptions
@@ -99,7 +100,8 @@ class Evaluation:
     per_class: Sequence[dict[str, Any]]
     """One row a class, the same keys in each."""
     details: dict[str, Any] = field(default_factory=dict)
-    """Further JSON-able tables, by name."""
+    """Further JSON-able tables, by name. The model's card draws `charts` (a list of what
+    `models.model_card.charts.curves` takes, each with a `title`) and `confusion`."""
 
 
 @dataclass(frozen=True)
@@ -380,6 +382,9 @@ class Family(Protocol):
 
         None where the network takes one size only, or finds other things on another. No torch.
         """
+
+    def card_terms(self) -> CardTerms:
+        """Say how such models are spoken of in their cards. No torch."""
 
     def standalone(self, card: ModelCard) -> Standalone:
         """Describe the code that runs this model without this project. No torch.

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from models.deployment.entry import Standalone
+    from models.model_card.terms import CardTerms
     from models.package import ModelCard
     from models.training.options import FinetuneOptions
 
@@ -192,6 +193,18 @@ class Detection:
         from models.detection.presenting import DetectionPresenter
 
         return DetectionPresenter(card)
+
+    def card_terms(self) -> CardTerms:
+        """Speak of objects, average precision and boxes found."""
+        from models.model_card.terms import CardTerms
+
+        return CardTerms(
+            figures=("mAP", "mAP50", "mAP75", "precision", "recall", "f1", "iou"),
+            class_columns=("class", "objects", "AP", "AP50", "precision", "recall", "f1"),
+            things="objects",
+            counted="boxes",
+            empty="without objects",
+        )
 
     def standalone(self, card: ModelCard) -> Standalone:
         """Describe the shipped detector."""
