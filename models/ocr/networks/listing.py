@@ -1,4 +1,4 @@
-"""The reading networks as a table."""
+"""The reading networks as a table. Nothing heavy is imported to list them."""
 
 from __future__ import annotations
 
@@ -20,34 +20,33 @@ _NOTE = (
     "With default options and 10 characters. `sightline design ocr DATASET` compares backbones, "
     "stages and strides for a dataset."
 )
-_ABOUT = {
-    "svtr": "convolutions, then attention over the line; after SVTRv2",
-    "crnn": "any timm backbone, then LSTM or GRU",
+NETWORKS = {
+    "svtr": (0.56, 0.22, "convolutions, then attention over the line; after SVTRv2"),
+    "crnn": (0.62, 0.10, "any timm backbone, then LSTM or GRU"),
 }
-CHARACTERS = 10
-"""Digits: what figures are for."""
+"""Millions of parameters and billions of operations, as `models.ocr.networks.complexity` counts
+them, and what it is."""
 
 
 def listing(text: str = "", latency: bool = False) -> NetworkTable:
     """Describe the networks whose name holds a text; see `models.families.Family.networks`."""
-    from models.ocr.networks.complexity import complexity, latency_ms
-
     rows: list[dict[str, Any]] = []
-    for name, about in _ABOUT.items():
+    for name, (parameters, gflops, about) in NETWORKS.items():
         if text.lower() not in name:
             continue
         options = NetworkOptions.model_validate({"name": name})
-        parameters, gflops, steps = complexity(options)
         row: dict[str, Any] = {
             "name": name,
             "family": "ocr",
-            "parameters": round(parameters, 2),
-            "gflops": round(gflops, 2),
+            "parameters": parameters,
+            "gflops": gflops,
             "input": f"{options.width}x{options.height}",
-            "steps": steps,
+            "steps": options.width // options.stride,
             "about": about,
         }
         if latency:
+            from models.ocr.networks.complexity import latency_ms
+
             row["latency_ms"] = round(latency_ms(options), 2)
         rows.append(row)
     columns = {key: title for key, title in _COLUMNS.items() if latency or key != "latency_ms"}

@@ -213,7 +213,7 @@ def test_unknown_characters_are_named(
     card = ModelPackage.load(taught.package).card
     with pytest.raises(ValueError, match="have the characters x, which the model doesn't know"):
         lines_for(card, dataset, "val")
-    with pytest.raises(ValueError, match="the split 'train' of .* has no lines"):
+    with pytest.raises(ValueError, match=r"the split 'train' of .* has no lines"):
         lines_for(card, dataset, "train")
 
 
