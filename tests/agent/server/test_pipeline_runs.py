@@ -82,9 +82,7 @@ def test_runs_are_deleted_but_one(server: Any, controller: str) -> None:
         ("tasks.archive_many", "system_tags", ["archived"]),
     ],
 )
-def test_steps_go_along(
-    server: Any, controller: str, action: str, field: str, value: Any
-) -> None:
+def test_steps_go_along(server: Any, controller: str, action: str, field: str, value: Any) -> None:
     run = start(server, controller)["pipeline"]
     step, other = server.task("step", parent=run), server.task("no step")
     child = server.task("child", parent=other)

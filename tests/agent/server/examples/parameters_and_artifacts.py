@@ -1,6 +1,7 @@
 """Hyperparameters, configurations and artifacts of every kind."""
 
 import argparse
+import ast
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ task.flush(wait_for_uploads=True)
 seen = Task.get_task(task.id)
 parameters = seen.get_parameters(cast=True)
 assert parameters["Args/lr"] == 0.1
-assert parameters["Args/names"] == ["a", "b"]
+assert ast.literal_eval(str(parameters["Args/names"])) == ["a", "b"]
 assert parameters["net/nested/rate"] == 0.5
 assert parameters["object/width"] == 32
 assert seen.get_parameter("General/extra", cast=True) == 5
@@ -73,7 +74,7 @@ assert "watched" in artifacts
 assert seen.delete_artifacts(["text"])
 seen.reload()
 assert "text" not in seen.artifacts
-seen.delete_user_properties(("properties", "note"))
+seen.delete_user_properties([("properties", "note")])
 seen.reload()
 assert list(seen.get_user_properties()) == ["owner"]
 task.close()

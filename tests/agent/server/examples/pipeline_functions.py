@@ -13,7 +13,7 @@ def total(frame, factor=2):
     return int(frame["x"].sum()) * factor, len(frame)
 
 
-def mean(value, count):
+def average(value, count):
     return value / count
 
 
@@ -29,14 +29,14 @@ if __name__ == "__main__":
         function_return=["value", "count"],
     )  # fmt: skip
     pipe.add_function_step(
-        "mean", mean, function_kwargs={"value": "${total.value}", "count": "${total.count}"},
+        "average", average, function_kwargs={"value": "${total.value}", "count": "${total.count}"},
         function_return=["mean"],
     )  # fmt: skip
     pipe.start_locally(run_pipeline_steps_locally=True)
     nodes = pipe.get_processed_nodes()
-    assert sorted(nodes) == ["load", "mean", "total"]
-    last = Task.get_task(nodes["mean"].executed)
+    assert sorted(nodes) == ["average", "load", "total"]
+    last = Task.get_task(nodes["average"].executed)
     assert last.status == "completed"
-    assert last.artifacts["mean"].get() == 10
+    assert last.get_parameter("return/mean", cast=True) == 10  # plain values are parameters
     assert pipe.is_successful()
     pipe.stop()

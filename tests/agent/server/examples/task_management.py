@@ -7,7 +7,9 @@ made = Task.create(project_name="examples/management", task_name="base", task_ty
 made.set_parameters({"Args/lr": 0.1})
 made.add_tags(["one", "two"])
 made.set_comment("a comment")
-archived = Task.create(project_name="examples/management", task_name="archived")
+archived = Task.create(
+    project_name="examples/management", task_name="archived", task_type="testing"
+)
 archived.set_system_tags(["archived"])
 
 where = {"project_name": "examples/management"}
@@ -34,7 +36,7 @@ assert made.project == project
 
 clone = Task.clone(made, name="clone", comment="cloned", parent=made.id)
 assert (clone.status, clone.parent, clone.data.comment) == ("created", made.id, "cloned")
-assert clone.get_tags() == ["one", "two"]
+assert sorted(clone.get_tags()) == ["one", "two"]
 clone.set_parameter("Args/lr", 0.2)
 clone.set_name("renamed")
 clone.set_script(repository="https://x/y.git", branch="main", entry_point="train.py")
