@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from .authentication import Authenticator
 from .credentials import Keys, User
 from .envelope import failure, success
 from .errors import ApiError, BadRequestError
+from .peer import peer_of
 from .registry import ACTIONS, Action, Call, Mode
 from .settings import API_VERSION, Settings
 from .store import Store
@@ -34,7 +35,7 @@ class Api:
         self._settings = settings
         self._store = store
         self._keys = keys
-        self._authenticator = Authenticator(keys)
+        self._authenticator = Authenticator(keys, cookies=settings.webapp is not None)
         self._writing = ThreadPoolExecutor(1, "writer")
         self._reading = ThreadPoolExecutor(3, "reader")
 
@@ -55,9 +56,10 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         name, version = scope["path"][:100], API_VERSION
+        cookies: list[str] = []
         try:
             name, version = requests.endpoint(scope["path"])
-            answer = await self._answer(name, version, scope, receive)
+            answer = await self._answer(name, version, scope, receive, cookies)
             code = 200
         except ApiError as error:
             code, answer = error.code, failure(name, version, error)
@@ -68,18 +70,21 @@ class Api:
             log.exception("%s failed", name)
             fault = ApiError(f"General error: {type(error).__name__}: {error}", code=500)
             code, answer = 500, failure(name, version, fault)
-        await respond(send, code, answer)
+        await respond(send, code, answer, cookies=cookies)
 
-    async def _answer(self, name: str, version: str, scope: Scope, receive: Receive) -> bytes:
+    async def _answer(
+        self, name: str, version: str, scope: Scope, receive: Receive, cookies: list[str]
+    ) -> bytes:
         headers = requests.headers(scope)
         raw = await requests.body(receive, self._settings.max_body)
         found = ACTIONS.get(name)
         if found is None:
             raise ApiError(f"Unknown action {name}", subcode=0)
         reader = self._store.reader()
+        peer = peer_of(scope, headers)
         user = _NOBODY
         if not found.public:
-            user = self._authenticator.user(headers.get("authorization", ""), reader)
+            user = self._authenticator.caller(peer, reader)
         loop = asyncio.get_running_loop()
         parse = (raw, headers, scope.get("query_string", b""), self._settings.max_body)
         if len(raw) > _LARGE:
@@ -97,7 +102,9 @@ class Api:
             self._keys,
             batch,
             headers.get("x-clearml-worker") or headers.get("x-trains-worker"),
-            (scope.get("client") or ("",))[0],
+            peer.client[0],
+            peer,
+            cookies,
         )
         if found.mode is Mode.READ:
             return success(name, version, found.handler(call))
@@ -128,7 +135,13 @@ class Api:
         return result
 
 
-async def respond(send: Send, code: int, answer: bytes, kind: bytes = b"application/json") -> None:
+async def respond(
+    send: Send,
+    code: int,
+    answer: bytes,
+    kind: bytes = b"application/json",
+    cookies: Iterable[str] = (),
+) -> None:
     """Send a whole answer. Head and body leave in one write: the loop joins them."""
     await send(
         {
@@ -138,6 +151,7 @@ async def respond(send: Send, code: int, answer: bytes, kind: bytes = b"applicat
                 (b"content-type", kind),
                 (b"content-length", str(len(answer)).encode()),
                 (b"x-content-type-options", b"nosniff"),
+                *((b"set-cookie", cookie.encode("latin-1")) for cookie in cookies),
             ],
         }
     )
