@@ -1,4 +1,4 @@
-"""Finding out who sent a request: by a token, by credentials, or by the web application's cookie."""
+"""Finding out who sent a request: by token, credentials, or the web application's cookie."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from .documents import CREDENTIALS
 from .errors import UnauthorizedError
 from .peer import Peer
 from .store import Session
-
 
 COOKIE = "clearml_token_basic"
 """The cookie in which ClearML's web application keeps its token."""

@@ -13,7 +13,9 @@ from starlette.types import Receive, Scope
 from .errors import ApiError, BadRequestError
 from .settings import API_VERSION
 
-_PATH = re.compile(r"(?:/api)?/(?:v(?P<version>[0-9]+(?:\.[0-9]+)?)/)?(?P<action>[a-z_]+\.[a-z_0-9]+)/?")
+_PATH = re.compile(
+    r"(?:/api)?/(?:v(?P<version>[0-9]+(?:\.[0-9]+)?)/)?(?P<action>[a-z_]+\.[a-z_0-9]+)/?"
+)
 
 
 def endpoint(path: str) -> tuple[str, str]:

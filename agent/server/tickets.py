@@ -1,4 +1,4 @@
-"""Tickets: a link to one file that a browser can follow by itself, without a token, for a minute."""
+"""Tickets: a browser can follow a link to one file by itself, without a token, for a minute."""
 
 from __future__ import annotations
 

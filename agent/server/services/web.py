@@ -13,7 +13,7 @@ from http.cookies import SimpleCookie
 
 from ..authentication import COOKIE
 from ..credentials import User
-from ..errors import ApiError, BadRequestError, UnauthorizedError
+from ..errors import BadRequestError, UnauthorizedError
 from ..registry import Call, Data, action
 from ..tickets import Tickets
 

@@ -144,7 +144,9 @@ async def respond(scope: Scope, send: Send, answer: Answer) -> None:
         {
             "type": "http.response.start",
             "status": answer.code,
-            "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
+            "headers": [
+                (name.encode(), value.encode("latin-1")) for name, value in headers.items()
+            ],
         }
     )
     body = b"" if scope["method"] == "HEAD" else answer.body

@@ -85,7 +85,9 @@ def _headers(name: str, scope: Scope) -> dict[str, str]:
 
 def origin_of(scope: Scope) -> str:
     """The address at which the client reaches this server: `http://127.0.0.1:8008`."""
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode(
+        "latin-1"
+    )
     if not host or any(letter in host for letter in " ;,'\"\t"):
         address, port = scope.get("server") or ("127.0.0.1", 0)
         host = f"{address}:{port}"

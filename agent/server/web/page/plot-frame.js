@@ -4,7 +4,8 @@
   /* global Plotly */
   const place = document.getElementById('plots');
   const figures = new Map();
-  let dark = false;
+  let dark = location.hash === '#dark';
+  document.documentElement.dataset.theme = dark ? 'dark' : 'light';
 
   const watcher = new IntersectionObserver((entries) => {
     for (const {isIntersecting, target} of entries) if (isIntersecting) draw(target.dataset.id);
@@ -60,7 +61,7 @@
       const tall = Math.min(Number(layout?.height) || 0, 900);
       figure.style.height = `${kinds.has('table') ? tableHeight(data) : tall || 360}px`;
       await Plotly.react(figure, (data ?? []).map(toned), dressed(layout ?? {}, kinds), {
-        responsive: true, displaylogo: false, modeBarButtonsToRemove: ['sendDataToCloud'], topojsonURL: '/none/',
+        responsive: true, displaylogo: false, plotlyServerURL: '', modeBarButtonsToRemove: ['sendChartToCloud', 'select2d', 'lasso2d'], topojsonURL: '/none/',
       });
     } catch (error) {
       figure.style.height = 'auto';
@@ -104,6 +105,7 @@
       ...rest, ...axes,
       title: undefined,
       autosize: true,
+      modebar: {bgcolor: 'rgba(0,0,0,0)', color: colour('--muted'), activecolor: colour('--text')},
       paper_bgcolor: 'transparent',
       plot_bgcolor: 'transparent',
       font: {...layout.font, color: colour('--text'), family: 'system-ui, sans-serif'},

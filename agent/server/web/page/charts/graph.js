@@ -4,9 +4,13 @@ import {duration} from '../core/format.js';
 import {badge, word} from '../parts/status.js';
 import {layers} from './layers.js';
 
+// Pixels: a box, the room between boxes along and across the flow, and the room around all.
 const WIDE = 196;
-const TALL = 74;
-const GAP = {x: 56, y: 22};
+const TALL = 66;
+const GAP = 48;
+const FALL = 26;
+const SIDE = 22;
+const EDGE = 18;
 
 /**
  * @param {(name: string) => void} choose called with a step's name
@@ -17,33 +21,45 @@ export function graph(choose) {
   const canvas = h('div', {class: 'graph-canvas'}, edges, boxes);
   const element = h('div', {class: 'graph', role: 'group', 'aria-label': 'Steps of the pipeline'}, canvas);
   let shape = '';
+  let steps_ = /** @type {import('../data/pipelines.js').Step[]} */ ([]);
+  let chosen_ = '';
+  new ResizeObserver(() => { if (steps_.length) show(steps_, chosen_); }).observe(element);
 
-  return {
-    element,
-    /**
-     * @param {import('../data/pipelines.js').Step[]} steps
-     * @param {string} chosen
-     */
-    show(steps, chosen) {
-      const text = JSON.stringify(steps.map((step) => [step.name, step.parents]));
-      if (text !== shape) {
-        shape = text;
-        build(steps);
-      }
-      for (const step of steps) {
-        const box = /** @type {any} */ (boxes.querySelector(`[data-step="${CSS.escape(step.name)}"]`));
-        box?.update(step, step.name === chosen);
-        for (const edge of edges.querySelectorAll(`[data-from="${CSS.escape(step.name)}"]`)) edge.dataset.status = step.status;
-      }
-    },
-  };
+  return {element, show};
 
-  /** @param {import('../data/pipelines.js').Step[]} steps */
-  function build(steps) {
+  /**
+   * @param {import('../data/pipelines.js').Step[]} steps
+   * @param {string} chosen
+   */
+  function show(steps, chosen) {
+    [steps_, chosen_] = [steps, chosen];
+    const deepest = Math.max(0, ...layers(steps).map(({column}) => column + 1));
+    // From left to right where there is room, otherwise from top to bottom.
+    const down = deepest * (WIDE + GAP) - GAP + 52 > element.clientWidth;
+    const text = JSON.stringify([down, steps.map((step) => [step.name, step.parents])]);
+    if (text !== shape) {
+      shape = text;
+      build(steps, down);
+    }
+    for (const step of steps) {
+      const box = /** @type {any} */ (boxes.querySelector(`[data-step="${CSS.escape(step.name)}"]`));
+      box?.update(step, step.name === chosen);
+      for (const edge of edges.querySelectorAll(`[data-from="${CSS.escape(step.name)}"]`)) edge.dataset.status = step.status;
+    }
+  }
+
+  /**
+   * @param {import('../data/pipelines.js').Step[]} steps
+   * @param {boolean} down
+   */
+  function build(steps, down) {
     const placed = layers(steps);
-    const at = new Map(placed.map(({step, column, row}) => [step.name, {x: column * (WIDE + GAP.x) + 16, y: row * (TALL + GAP.y) + 16}]));
-    const width = Math.max(...placed.map(({column}) => column + 1), 1) * (WIDE + GAP.x) - GAP.x + 32;
-    const height = Math.max(...placed.map(({row}) => row + 1), 1) * (TALL + GAP.y) - GAP.y + 32;
+    const [along, across] = down ? [TALL + FALL, WIDE + SIDE] : [WIDE + GAP, TALL + SIDE];
+    const at = new Map(placed.map(({step, column, row}) => [step.name, down
+      ? {x: row * across + EDGE, y: column * along + EDGE}
+      : {x: column * along + EDGE, y: row * across + EDGE}]));
+    const width = Math.max(0, ...[...at.values()].map(({x}) => x)) + WIDE + EDGE;
+    const height = Math.max(0, ...[...at.values()].map(({y}) => y)) + TALL + EDGE;
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
     edges.setAttribute('viewBox', `0 0 ${width} ${height}`);
@@ -53,9 +69,7 @@ export function graph(choose) {
       const from = at.get(parent);
       const to = at.get(step.name);
       if (!from || !to) return null;
-      const [x0, y0, x1, y1] = [from.x + WIDE, from.y + TALL / 2, to.x, to.y + TALL / 2];
-      const bend = Math.max(24, (x1 - x0) / 2);
-      return s('path', {d: `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`, data: {from: parent}});
+      return s('path', {d: down ? fall(from, to) : flow(from, to), data: {from: parent}});
     })));
     put(boxes, placed.sort((a, b) => a.column - b.column || a.row - b.row).map(({step}) => box(step, /** @type {any} */ (at.get(step.name)))));
   }
@@ -76,6 +90,32 @@ export function graph(choose) {
     };
     return button;
   }
+}
+
+/**
+ * @typedef {{x: number, y: number}} Point the upper left corner of a box
+ * @param {Point} from
+ * @param {Point} to
+ */
+function flow(from, to) {
+  const [x0, y0, x1, y1] = [from.x + WIDE, from.y + TALL / 2, to.x, to.y + TALL / 2];
+  const bend = Math.max(24, (x1 - x0) / 2);
+  return `M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`;
+}
+
+/**
+ * @param {Point} from
+ * @param {Point} to
+ */
+function fall(from, to) {
+  const [x0, y0, x1, y1] = [from.x + WIDE / 2, from.y + TALL, to.x + WIDE / 2, to.y];
+  // An edge over several rows goes around the boxes between.
+  if (y1 - y0 > TALL && Math.abs(x1 - x0) < WIDE / 2) {
+    const out = Math.max(x0, x1) + WIDE / 2 + 14;
+    return `M${x0 + WIDE / 4} ${y0}C${out} ${y0 + 16} ${out} ${y0 + 30} ${out} ${y0 + 46}V${y1 - 46}C${out} ${y1 - 30} ${out} ${y1 - 16} ${x1 + WIDE / 4} ${y1}`;
+  }
+  const bend = Math.max(14, (y1 - y0) / 2);
+  return `M${x0} ${y0}C${x0} ${y0 + bend} ${x1} ${y1 - bend} ${x1} ${y1}`;
 }
 
 /** @param {import('../data/pipelines.js').Step} step */

@@ -8,7 +8,7 @@ import {fetched, ownPath} from '../core/files.js';
 
 /** @param {AbortSignal} signal */
 export function plotFrame(signal) {
-  const frame = h('iframe', {class: 'plots', title: 'Plots', sandbox: 'allow-scripts', src: '/web/plot.html'});
+  const frame = h('iframe', {class: 'plots', title: 'Plots', sandbox: 'allow-scripts', src: `/web/plot.html${isDark() ? '#dark' : ''}`});
   /** @type {Plot[]} */
   let plots = [];
   let ready = false;
@@ -21,9 +21,7 @@ export function plotFrame(signal) {
   addEventListener('sightline:theme', send, {signal});
 
   function send() {
-    const chosen = document.documentElement.dataset.theme;
-    const dark = chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
-    if (ready) frame.contentWindow?.postMessage({kind: 'plots', dark, plots}, '*');
+    if (ready) frame.contentWindow?.postMessage({kind: 'plots', dark: isDark(), plots}, '*');
   }
 
   return {
@@ -34,6 +32,11 @@ export function plotFrame(signal) {
       send();
     },
   };
+}
+
+function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
 }
 
 /** @type {Map<string, string>} */

@@ -53,7 +53,7 @@ export default async function pipeline({root, params, query, signal, live, setQu
   }
 
   function draw() {
-    const ended = shown.filter((step) => ['completed', 'cached', 'skipped', 'published'].includes(step.status)).length;
+    const ended = shown.filter((step) => ['completed', 'cached', 'published'].includes(step.status)).length;
     const text = JSON.stringify([run.status, run.name, run.tags, ended, shown.length, Math.floor(Date.now() / 5000)]);
     if (text === drawn || header.contains(document.querySelector('[aria-expanded=true]'))) return;
     drawn = text;
@@ -71,7 +71,7 @@ export default async function pipeline({root, params, query, signal, live, setQu
       below: [
         h('div', {class: 'meta'}, badge(run.status, run.status_reason), run.started && h('span', null, duration(ran(run))),
           shown.length > 0 && h('span', null, `${ended} of ${shown.length} steps`),
-          shown.length > 0 && h('progress', {max: shown.length, value: ended, 'aria-label': 'Steps that have ended'}),
+          shown.length > 0 && h('progress', {max: shown.length, value: ended, 'aria-label': 'Steps that are done'}),
           h('span', null, 'updated ', when(run.last_update)), run.runtime?.version && h('span', null, `version ${run.runtime.version}`), chips(run.tags),
           h('a', {href: taskLink(run, 'console')}, 'Console'), h('a', {href: taskLink(run, 'plots')}, 'Plots'), h('a', {href: taskLink(run, 'artifacts')}, 'Artifacts')),
         (run.status_message || run.status_reason) && ['failed', 'stopped'].includes(run.status)
