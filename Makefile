@@ -6,11 +6,15 @@ SHELL := bash
 PYTHON ?= python3
 UV_VERSION := 0.13.8
 VENV := .venv
-# One process for each: the engines of several runtimes in one process with PyTorch's training
-# have crashed it. Whoever tests one thing calls pytest itself.
+# Processes of their own for each: the engines of several runtimes in one process with PyTorch's
+# training have crashed it. Whoever tests one thing calls pytest itself.
 LEARNING := tests/models/data tests/models/detection tests/models/training
-TESTS := "tests/agent tests/components tests/pipelines" "$(LEARNING)" \
+TESTS := "tests/pipelines tests/components tests/agent" "$(LEARNING)" \
 	"tests/models $(LEARNING:%=--ignore=%)"
+# A process for each core, four at most, one thread in each: threads of several processes that wait
+# for each other busily cost many times what they save.
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n logical --maxprocesses 4 \
+	--dist loadfile --no-loadscope-reorder
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
@@ -44,10 +48,10 @@ down: install ## End what 'make up' or 'make demo' started
 	@$(BIN)/sightline down
 
 test: install ## Run the tests (under 15 minutes on 2 cores)
-	@for part in $(TESTS); do $(BIN)/python -m pytest -m "not slow" $$part || exit 1; done
+	@for part in $(TESTS); do $(PYTEST) -m "not slow" $$part || exit 1; done
 
 test-all: install ## Run the long tests too: kill series, fuzzing, real trainings (under 80 minutes)
-	@for part in $(TESTS); do $(BIN)/python -m pytest --timeout 3600 $$part || exit 1; done
+	@for part in $(TESTS); do $(PYTEST) --timeout 3600 $$part || exit 1; done
 
 check: install ## Lint, format check, types, one-way imports
 	$(BIN)/ruff check .

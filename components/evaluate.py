@@ -24,8 +24,9 @@ from models.reporting import Reporter
 class GateOptions(Options):
     """A figure that decides whether the model goes on."""
 
-    metric: str = "mAP50"
-    """Figure as the evaluation names it, such as `mAP50`, `mAP`, `f1`."""
+    metric: str | None = None
+    """Figure as the evaluation names it, such as `mAP`, `f1`; the one that the family is mostly
+    judged by unless given (`mAP50` for detection)."""
     split: str = "test"
     """Split it is measured on; must be among those measured."""
     minimum: float | None = None
@@ -94,7 +95,7 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
         if name != "threshold"  # said once, below
     }
     _report(done, run)
-    passed, verdict = judge(gate, metrics)
+    passed, verdict = judge(gate, metrics, found.gate_metric)
     run.artifact(
         "evaluation",
         {
@@ -139,20 +140,26 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def judge(gate: GateOptions, metrics: dict[str, float]) -> tuple[bool, str]:
+def judge(gate: GateOptions, metrics: dict[str, float], usual: str) -> tuple[bool, str]:
     """Tell whether a model passes, and say why.
+
+    Args:
+        gate: what is asked.
+        metrics: figures by `split/name`.
+        usual: figure that is meant if the gate names none.
 
     Raises:
         ValueError: the gate asks for a figure that wasn't measured.
     """
     if gate.minimum is None:
         return True, "no gate was set"
-    name = f"{gate.split}/{gate.metric}"
+    metric = gate.metric or usual
+    name = f"{gate.split}/{metric}"
     if name not in metrics:
         known = [key.partition("/")[2] for key in metrics if key.startswith(f"{gate.split}/")]
-        near = nearest(gate.metric, known)
+        near = nearest(metric, known)
         hint = f"did you mean '{near}'?" if near else f"there are: {', '.join(known)}"
-        raise ValueError(f"gate.metric: no figure '{gate.metric}'; {hint}")
+        raise ValueError(f"gate.metric: no figure '{metric}'; {hint}")
     value = metrics[name]
     # A figure that isn't a number passes no gate.
     passed = value >= gate.minimum

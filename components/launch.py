@@ -25,6 +25,8 @@ from components.failure import (
 from components.options import Layer, OptionError, command_line_layer, flatten, options_of
 from components.run.door import Run, SupersededError
 from components.run.local import LocalRun
+from components.told import family_told
+from models.families import DEFAULT_FAMILY
 
 if TYPE_CHECKING:
     from components.run.attempt import Attempt
@@ -55,7 +57,7 @@ def _parser(stage: Stage[Any, Any]) -> argparse.ArgumentParser:
     return parser
 
 
-def help_text(stage: Stage[Any, Any], family: str = "detection") -> str:
+def help_text(stage: Stage[Any, Any], family: str = DEFAULT_FAMILY) -> str:
     """Write all that `--help` says about a stage."""
     from components.usage import describe_options
 
@@ -104,7 +106,8 @@ def _from_shell(stage: Stage[Any, Any], arguments: Sequence[str]) -> int:
         given = _parser(stage).parse_intermixed_args(list(arguments))
         overrides = command_line_layer(given.options)
         if given.help:
-            family = str(overrides.values.get("family", "detection"))
+            values = overrides.values
+            family = str(values.get("family") or family_told(values) or DEFAULT_FAMILY)
             sys.stdout.write(help_text(stage, family))
             return OK
         config = stage.configure(overrides, file=given.config)

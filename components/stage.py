@@ -24,7 +24,8 @@ from components.options import (
     tables_of,
 )
 from components.run.door import Run
-from models.families import Family, family
+from components.told import family_told
+from models.families import DEFAULT_FAMILY, Family, family
 
 Need = Literal["cpu", "gpu", "services"]
 
@@ -32,8 +33,9 @@ Need = Literal["cpu", "gpu", "services"]
 class StageOptions(Options):
     """Options that every stage has."""
 
-    family: str = "detection"
-    """Task family of the data and the model."""
+    family: str = DEFAULT_FAMILY
+    """Task family of the data and the model. A dataset, package or folder of raw data on this
+    disk tells it by itself."""
 
 
 class StageResult(Options):
@@ -70,7 +72,7 @@ class Stage(Generic[ConfigT, ResultT]):
         """What `python -m` runs."""
         return f"components.{self.name}"
 
-    def config_type(self, family_name: str = "detection") -> type[ConfigT]:
+    def config_type(self, family_name: str = DEFAULT_FAMILY) -> type[ConfigT]:
         """Make the config type of this stage for one task family.
 
         Raises:
@@ -106,21 +108,20 @@ class Stage(Generic[ConfigT, ResultT]):
             OptionError: one line for each mistake.
         """
         given = [one if isinstance(one, Layer) else Layer("", one) for one in layers]
-        named = [one.values["family"] for one in given if one.values.get("family")]
+        # Which names a file may hold depends on the family, which it may name itself.
+        bare = [file_layer(file, self.config)] if file is not None else []
+        merged = {n: v for one in (*bare, *given) for n, v in one.values.items() if v}
+        name = str(merged.get("family") or family_told(merged) or DEFAULT_FAMILY)
+        config = self.config_type(name)
         if file is not None:
-            # Which names a file may hold depends on the family, which it may name itself.
-            bare = file_layer(file, self.config).values.get("family")
-            config = self.config_type(str(named[-1] if named else bare or "detection"))
             given.insert(0, file_layer(file, config))
-        else:
-            config = self.config_type(str(named[-1]) if named else "detection")
-        return configure(config, given)
+        return configure(config, [Layer("", {"family": name}), *given])
 
-    def option_names(self, family_name: str = "detection") -> list[str]:
+    def option_names(self, family_name: str = DEFAULT_FAMILY) -> list[str]:
         """List the dotted names of all options."""
         return [option.name for option in options_of(self.config_type(family_name))]
 
-    def check_option(self, name: str, family_name: str = "detection") -> None:
+    def check_option(self, name: str, family_name: str = DEFAULT_FAMILY) -> None:
         """Make sure that an option exists.
 
         Raises:

@@ -17,6 +17,7 @@ from components.option_types import members
 from components.options import Option, encode, options_of
 from components.run.api import call, find_or_create_project
 from components.stage import Stage
+from models.families import DEFAULT_FAMILY
 
 SECTION = "Args"
 CODE_SECTION = "Code"
@@ -24,7 +25,7 @@ CODE_SECTION = "Code"
 
 
 def template(
-    stage: Stage[Any, Any], code: CodeState, project: str, family: str = "detection"
+    stage: Stage[Any, Any], code: CodeState, project: str, family: str = DEFAULT_FAMILY
 ) -> str:
     """Find or create the template of a stage and return its task id."""
     body = _body(stage, code, family)

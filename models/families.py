@@ -8,8 +8,10 @@ never asks which one it has. Adding a family is one folder and one line in `_FAM
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+import importlib.util
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +30,11 @@ if TYPE_CHECKING:
 
 _FAMILIES = {
     "detection": "models.detection.family:DETECTION",
+    "ocr": "models.ocr.family:OCR",
+    "classification": "models.classification.family:CLASSIFICATION",
 }
+DEFAULT_FAMILY = "detection"
+"""Where neither the user nor the data say which it is, as for synthetic data."""
 
 
 @dataclass(frozen=True)
@@ -190,9 +196,18 @@ class Presenter(Protocol):
     """Of COCO."""
     columns: Sequence[str]
     """Keys of `rows`."""
+    writes: Collection[str]
+    """Which of `crops`, `yolo` and `coco` this family's results can be written as; the methods for
+    the others are never called."""
 
     def draw(self, image: Image, result: Any) -> Image:
         """Draw a result on a copy of its picture."""
+
+    def tally(self, result: Any) -> Mapping[str, int]:
+        """Count what a picture shows, by the name that people know it by."""
+
+    def colour(self, name: str) -> tuple[int, int, int]:
+        """Give the RGB colour that a name of `tally` is drawn in."""
 
     def regions(self, result: Any) -> Sequence[Region]:
         """Name the parts of the picture that it is about."""
@@ -237,12 +252,29 @@ class Validation(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class NetworkTable:
+    """The networks of a family, for people and programs."""
+
+    columns: Mapping[str, str]
+    """Headings of the columns that people see, by key of `rows`."""
+    rows: Sequence[dict[str, Any]]
+    """JSON-able, one for each network; `name` and `family` are among the keys."""
+    note: str = ""
+    """A line below the table."""
+
+
 class Family(Protocol):
     """The door between the stages and one kind of task."""
 
     name: str
     primary_metric: str
     """The figure that picks the best epoch unless the options say otherwise."""
+    gate_metric: str
+    """The figure that lets a model go on unless the options say otherwise."""
+    standalone: str
+    """Package with the code that a deployment ships: `predict` (its `main` is the command line),
+    `model` and `description`; empty if the family's models can't be packed."""
     synthetic_options: type[BaseModel]
     prepare_options: type[BaseModel]
     train_options: type[BaseModel]
@@ -290,6 +322,16 @@ class Family(Protocol):
             ValueError: no such split, or other classes than the model's.
         """
 
+    # What there is to choose from: no torch.
+
+    def networks(self, text: str, latency: bool) -> NetworkTable:
+        """List the networks whose name holds a text; all for an empty one.
+
+        Args:
+            text: part of a name, any case.
+            latency: measure each on this machine (seconds each).
+        """
+
     # Running and shipping a model package.
 
     def network(self, card: ModelCard, weights: Mapping[str, Tensor]) -> nn.Module:
@@ -334,6 +376,9 @@ class Family(Protocol):
             By name: `count` (B,) int32, how many results each picture has, then tensors with the
             results of all pictures one behind the other; texts as objects.
         """
+
+    def full_postprocessing(self, card: ModelCard) -> dict[str, Any]:
+        """Write down a package's postprocessing with every default, for code shipped alone."""
 
     def input_step(self, card: ModelCard) -> int | None:
         """Say in which steps of pixels the input may be cut smaller by padding alone.
@@ -403,11 +448,19 @@ def family(name: str) -> Family:
     try:
         module, attribute = _FAMILIES[name].split(":")
     except KeyError:
-        raise ValueError(f"no task family '{name}'; there are: {', '.join(_FAMILIES)}") from None
+        raise ValueError(f"no task family '{name}'; there are: {', '.join(families())}") from None
     found: Family = getattr(importlib.import_module(module), attribute)
     return found
 
 
 def families() -> Sequence[str]:
     """Names of all task families, the one tried first in front."""
-    return tuple(_FAMILIES)
+    return tuple(name for name, place in _FAMILIES.items() if _is_here(place.partition(":")[0]))
+
+
+@cache
+def _is_here(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False

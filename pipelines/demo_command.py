@@ -68,7 +68,7 @@ def demo(
         # What people upload and what is drawn lies here, and goes when the page ends.
         os.environ["GRADIO_TEMP_DIR"] = room
         package = ModelPackage.load(copy.folder)
-        _check(package.card.family, host, port)
+        _check(host, port)
         from models.demo_page.running import Runners
 
         runners = Runners(package, threads)
@@ -104,17 +104,15 @@ def _choice(wanted: str | None, names: list[str]) -> str:
     raise ValueError(f"--runtime {wanted}: the model and this machine offer: {'; '.join(names)}")
 
 
-def _check(family: str, host: str, port: int) -> None:
+def _check(host: str, port: int) -> None:
     """Refuse what can't be shown before anything heavy is loaded.
 
     Raises:
-        ValueError: the family has no page, or the address can't be listened on.
+        ValueError: gradio isn't there, or the address can't be listened on.
     """
     import importlib.util
     import socket
 
-    if family != "detection":
-        raise ValueError(f"there is no demo page for models of the family '{family}' yet")
     if importlib.util.find_spec("gradio") is None:
         raise ValueError("demo needs gradio, which is not installed: pip install 'sightline[demo]'")
     try:

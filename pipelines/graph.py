@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from components.registry import STAGES
+from models.families import DEFAULT_FAMILY, families
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Graph:
     name: str
     title: str
     steps: tuple[Step, ...]
+    family: str | None = None
+    """The task family it is for; None for any."""
 
     @property
     def stages(self) -> list[str]:
@@ -105,6 +108,20 @@ def _learning(dataset: Result | None) -> tuple[Step, ...]:
     )
 
 
+_WHOLE = {
+    "detection": "From raw data to a published detector.",
+    "ocr": "From raw data to a published text reader.",
+    "classification": "From raw data to a published classifier.",
+}
+"""Titles of the pipelines that run every stage, by family."""
+
+
+def _whole(family: str) -> Graph:
+    """From raw data to a published model."""
+    steps = (*_DATA, *_learning(Result("prepare", "dataset")))
+    return Graph(family, _WHOLE[family], steps, family)
+
+
 GRAPHS = {
     graph.name: graph
     for graph in (
@@ -114,11 +131,7 @@ GRAPHS = {
             "Train on a prepared dataset, tune, evaluate, export, quantize, benchmark and publish.",
             _learning(None),
         ),
-        Graph(
-            "detection",
-            "From raw data to a published detector.",
-            (*_DATA, *_learning(Result("prepare", "dataset"))),
-        ),
+        *(_whole(name) for name in families()),
     )
 }
 """The pipelines by name."""
@@ -148,7 +161,7 @@ def check(one: Graph) -> None:
         where = f"pipeline {one.name}, stage {step.stage}"
         if step.stage not in STAGES or step.stage in seen:
             raise ValueError(f"{where}: no such stage, or it is there twice")
-        options = stage(step.stage).option_names()
+        options = stage(step.stage).option_names(one.family or DEFAULT_FAMILY)
         for option, reference in step.inputs.items():
             if option not in options:
                 raise ValueError(f"{where}: it has no option '{option}'")

@@ -75,7 +75,10 @@ class Parameter:
 _PREPARED = "Prepared dataset: an id, project/name, project/name@version or project/name@latest."
 _NAME = "Name of the dataset to make; the source's name unless given."
 _SEED = "Seed of all stages; each stage's own default unless given."
-_GATE = "Least test mAP50 that lets a model go on; without it every model passes."
+_GATE = (
+    "Least figure on test that lets a model go on (mAP50 for detection; evaluate.gate.metric names "
+    "another); without it every model passes."
+)
 
 _FROM_DATA: Mapping[str, tuple[tuple[Target, ...], str]] = {
     "data_source": ((Target("ingest", "data.source"),), ""),

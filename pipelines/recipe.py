@@ -26,6 +26,8 @@ from components.options import (
     read_yaml,
 )
 from components.registry import STAGES, stage
+from components.told import family_told
+from models.families import DEFAULT_FAMILY
 from pipelines.graph import GRAPHS, Graph, graph
 from pipelines.parameters import Parameter, RunOptions, parameters
 
@@ -40,13 +42,26 @@ class Recipe:
     """What to run. Values are text; their types are the stages'."""
 
     pipeline: str
-    family: str = "detection"
+    family: str = ""
+    """The pipeline's, or what the data on this disk are for, unless given."""
     project: str = "Sightline"
     name: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """By name without dots; those left out have their defaults."""
     stages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Stage options that no parameter stands for, by stage and dotted name."""
+
+    def __post_init__(self) -> None:
+        """Fill in the family.
+
+        Raises:
+            ValueError: the pipeline is for another one.
+        """
+        own = GRAPHS[self.pipeline].family if self.pipeline in GRAPHS else None
+        if own and self.family not in ("", own):
+            raise ValueError(f"family={self.family}: pipeline {self.pipeline} is for {own}")
+        if not self.family:
+            object.__setattr__(self, "family", own or DEFAULT_FAMILY)
 
     @property
     def graph(self) -> Graph:
@@ -93,7 +108,10 @@ class Recipe:
         if content or "pipeline" not in settings:
             wrong = f"unknown entry '{next(iter(content))}'" if content else "no 'pipeline' in it"
             raise OptionError(f"Recipe: {wrong}; it holds {', '.join(_SETTINGS)} and stages")
-        return cls(stages=options, **settings)  # type: ignore[arg-type]  # settings are text
+        try:
+            return cls(stages=options, **settings)  # type: ignore[arg-type]  # settings are text
+        except ValueError as error:
+            raise OptionError(f"Recipe: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -134,7 +152,10 @@ def read_recipe(path: Path | None, arguments: Sequence[str] = ()) -> Recipe:
         raise OptionError(f"pipeline is needed: one of {', '.join(GRAPHS)}")
     if path is not None:
         settings.setdefault("name", path.stem)
+    told = {n: v for layer in layers for n, v in _flat_text(layer.values).items()}
     try:
+        if "family" not in settings and graph(settings["pipeline"]).family is None:
+            settings["family"] = family_told(told) or DEFAULT_FAMILY
         recipe = Recipe(**settings)  # type: ignore[arg-type]  # settings are text
         known = recipe.known_parameters()
     except ValueError as error:
@@ -152,6 +173,17 @@ def read_recipe(path: Path | None, arguments: Sequence[str] = ()) -> Recipe:
     if problems:
         raise OptionError("\n".join(problems))
     return replace(recipe, parameters=values, stages=stages)
+
+
+def _flat_text(table: Mapping[Any, Any]) -> dict[str, str]:
+    """Texts of a recipe by dotted name, whatever tables they stand in."""
+    flat: dict[str, str] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{name}": text for name, text in _flat_text(value).items()}
+        elif isinstance(value, str):
+            flat[dotted(str(key))] = value
+    return flat
 
 
 def _flat(

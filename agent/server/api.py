@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from . import requests
+from . import contract, requests
 from .authentication import Authenticator
 from .credentials import Keys, User
 from .envelope import failure, success
@@ -93,6 +93,8 @@ class Api:
             )
         else:
             body, batch = requests.arguments(*parse)
+        if batch is None:
+            contract.check(name, body)
         call = Call(
             name,
             body,
@@ -103,6 +105,7 @@ class Api:
             batch,
             headers.get("x-clearml-worker") or headers.get("x-trains-worker"),
             peer.client[0],
+            version,
             peer,
             cookies,
         )

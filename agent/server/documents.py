@@ -51,6 +51,9 @@ _SHARED = {
     "system_tags", "comment", "project", "parent",
 }  # fmt: skip
 
+STATISTICS = ("project", "status", "system_tags", "started", "completed", "active_duration")
+"""All that a project's statistics are made of: an index of it spares reading the documents."""
+
 TASKS = Collection(
     table="tasks",
     noun="task",
@@ -61,16 +64,16 @@ TASKS = Collection(
             "completed", "published", "active_duration", "last_iteration", "last_metrics",
             "last_worker", "last_worker_report", "execution", "script", "hyperparams",
             "configuration", "models", "output", "input", "container", "runtime", "report",
-            "enqueue_status",
+            "report_assets", "enqueue_status",
         }
     ),
     columns=(
         "name", "project", "parent", "type", "status", "user", "created", "started", "completed",
-        "last_update", "last_change", "tags", "system_tags",
+        "last_update", "last_change", "tags", "system_tags", "active_duration",
     ),
     indexes=(
         ("project", "last_update"), ("status", "last_update"), ("last_update",), ("created",),
-        ("parent",), ("name",),
+        ("parent",), ("name",), STATISTICS,
     ),
     parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
     lists=frozenset({"models.input", "models.output", "execution.artifacts"}),
@@ -147,4 +150,19 @@ CREDENTIALS = Collection(
     indexes=(),
 )
 
-ALL = (TASKS, MODELS, PROJECTS, QUEUES, WORKERS, CREDENTIALS)
+USERS = Collection(
+    table="users",
+    noun="user",
+    fields=frozenset(
+        {
+            "id", "name", "given_name", "family_name", "company", "avatar", "role", "created",
+            "preferences",
+        }
+    ),
+    columns=("name",),
+    indexes=(),
+    dates=frozenset({"created"}),
+    parts=frozenset({"preferences"}),
+)  # fmt: skip
+
+ALL = (TASKS, MODELS, PROJECTS, QUEUES, WORKERS, CREDENTIALS, USERS)

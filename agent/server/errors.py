@@ -45,7 +45,9 @@ class UnauthorizedError(ApiError):
         super().__init__(f"UnauthorizedError ({message})", code=401, subcode=20)
 
 
-_SUBCODES = {"task": 101, "model": 201, "project": 401, "queue": 701, "worker": 1001}
+_SUBCODES = {
+    "task": 101, "model": 201, "project": 401, "queue": 701, "user": 801, "worker": 1001,
+}  # fmt: skip
 
 
 class NotFoundError(ApiError):

@@ -42,6 +42,8 @@ class Call:
     batch: list[Any] | None = None
     worker: str | None = None
     address: str = ""
+    version: str = ""
+    """The API version that the request names, the newest if it names none."""
     peer: Peer = field(default_factory=Peer)
     """The other end of the connection."""
     cookies: list[str] = field(default_factory=list)

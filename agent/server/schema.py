@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from .documents import ALL, Collection
+from .documents import ALL, STATISTICS, TASKS, USERS, Collection
 
-VERSION = 1
+VERSION = 3
 
 _TABLES = """
 CREATE TABLE queue_entries (
@@ -36,38 +36,58 @@ CREATE TABLE samples (
 
 
 def create(connection: sqlite3.Connection) -> None:
-    """Make the tables in an empty database, or check that those there are ours.
+    """Make the tables in an empty database, or bring those of an older version up to ours.
 
     Raises:
         ValueError: The database was written by a newer version.
     """
     found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found == VERSION:
-        return
     if found > VERSION:
         raise ValueError(
             f"the server's state has layout {found}, this version knows {VERSION}: "
             "use the newer Sightline, or another state folder"
         )
-    statements = [_collection(collection) for collection in ALL]
-    connection.executescript(
-        f"BEGIN;{''.join(statements)}{_TABLES}PRAGMA user_version = {VERSION};COMMIT;"
-    )
+    if found == VERSION:
+        return
+    if found == 0:
+        statements = [*map(_collection, ALL), _TABLES]
+    else:
+        statements = [step for number in range(found, VERSION) for step in _STEPS[number]]
+    connection.executescript(f"BEGIN;{''.join(statements)}PRAGMA user_version = {VERSION};COMMIT;")
 
 
 def _collection(collection: Collection) -> str:
     table = collection.table
-    columns = "".join(
-        f", \"{name}\" GENERATED ALWAYS AS (json_extract(doc, '$.{name}')) VIRTUAL"
-        for name in collection.columns
-    )
+    columns = "".join(f", {_column(name)}" for name in collection.columns)
     sql = f"CREATE TABLE {table} (id TEXT PRIMARY KEY NOT NULL, doc TEXT NOT NULL{columns});"
-    for names in collection.indexes:
-        listed = ", ".join(f'"{name}"' for name in names)
-        sql += f"CREATE INDEX {table}_{'_'.join(names)} ON {table} ({listed});"
+    sql += "".join(_index(collection, names) for names in collection.indexes)
     if collection.parts:
         sql += (
             f"CREATE TABLE {collection.parts_table} (id TEXT NOT NULL, part TEXT NOT NULL, "
             "value TEXT NOT NULL, PRIMARY KEY (id, part));"
         )
     return sql
+
+
+def _column(name: str) -> str:
+    return f"\"{name}\" GENERATED ALWAYS AS (json_extract(doc, '$.{name}')) VIRTUAL"
+
+
+def _index(collection: Collection, names: tuple[str, ...]) -> str:
+    listed = ", ".join(f'"{name}"' for name in names)
+    return f"CREATE INDEX {index_name(collection, names)} ON {collection.table} ({listed});"
+
+
+def index_name(collection: Collection, names: tuple[str, ...]) -> str:
+    """The name of the index of some columns."""
+    return f"{collection.table}_{'_'.join(names)}"
+
+
+_STEPS: dict[int, list[str]] = {
+    1: [_collection(USERS)],
+    2: [
+        f"ALTER TABLE tasks ADD COLUMN {_column('active_duration')};",
+        _index(TASKS, STATISTICS),
+    ],
+}
+"""What to do to a database of each older version to make it one of the next version."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
@@ -35,7 +36,12 @@ def split_in(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def draw_splits(keys: Sequence[str], ratios: Mapping[str, float], seed: int) -> list[str]:
+def draw_splits(
+    keys: Sequence[str],
+    ratios: Mapping[str, float],
+    seed: int,
+    strata: Sequence[str] | None = None,
+) -> list[str]:
     """Give each item a split, so that equal keys share one and the ratios come out.
 
     Items are ordered by a hash of seed and key and then cut into runs. With a hash of the content
@@ -45,28 +51,48 @@ def draw_splits(keys: Sequence[str], ratios: Mapping[str, float], seed: int) -> 
         keys: One for each item.
         ratios: Relative weight of each split that is to be drawn; those with 0 stay empty.
         seed: Any whole number.
+        strata: Kind of each item, such as its class; each kind is divided in these ratios. Items
+            of one key count for the kind that most of them are of.
 
     Returns:
         The split of each item, in the order of `keys`.
 
     Raises:
-        ValueError: fewer different items than splits.
+        ValueError: fewer different items than splits, in all or of a kind.
     """
-    wanted = [name for name in SPLITS if ratios.get(name, 0) > 0]
-    groups: dict[str, int] = {}
-    for key in keys:
-        groups[key] = groups.get(key, 0) + 1
-    if len(groups) < len(wanted):
-        raise ValueError(
-            f"{len(groups)} different pictures are too few for the splits {', '.join(wanted)}"
-        )
+    wanted = {name: ratios[name] for name in SPLITS if ratios.get(name, 0) > 0}
+    sizes = Counter(keys)
+    kinds = dict.fromkeys(sizes, "") if strata is None else _kinds(keys, strata)
+    chosen: dict[str, str] = {}
+    for kind in sorted(set(kinds.values())) or [""]:
+        groups = {key: size for key, size in sizes.items() if kinds[key] == kind}
+        if len(groups) < len(wanted):
+            raise ValueError(
+                f"{len(groups)} different pictures{f' of {kind}' if kind else ''} are too few for "
+                f"the splits {', '.join(wanted)}"
+            )
+        chosen |= _cut(groups, wanted, seed)
+    return [chosen[key] for key in keys]
+
+
+def _kinds(keys: Sequence[str], strata: Sequence[str]) -> dict[str, str]:
+    """Name the kind of each key: the most frequent among its items, of equals the first by name."""
+    counts: dict[str, Counter[str]] = {}
+    for key, kind in zip(keys, strata, strict=True):
+        counts.setdefault(key, Counter())[kind] += 1
+    return {key: min(c, key=lambda kind: (-c[kind], kind)) for key, c in counts.items()}
+
+
+def _cut(groups: Mapping[str, int], wanted: Mapping[str, float], seed: int) -> dict[str, str]:
+    """Divide groups, whose sizes are given by key, into runs of the wanted relative lengths."""
     ordered = sorted(groups, key=lambda key: (_rank(seed, key), key))
-    total = sum(ratios[name] for name in wanted)
+    whole = sum(wanted.values())
+    items = sum(groups.values())
     chosen: dict[str, str] = {}
     start = 0
     reached = taken = 0.0
     for place, name in enumerate(wanted):
-        reached += ratios[name] / total * len(keys)
+        reached += wanted[name] / whole * items
         # Each split gets one group at least, and leaves one for each of those that follow.
         last = len(ordered) - (len(wanted) - place - 1)
         first = start
@@ -77,7 +103,7 @@ def draw_splits(keys: Sequence[str], ratios: Mapping[str, float], seed: int) -> 
             chosen[ordered[start]] = name
             taken += size
             start += 1
-    return [chosen[key] for key in keys]
+    return chosen
 
 
 def _rank(seed: int, key: str) -> bytes:

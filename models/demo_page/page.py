@@ -18,15 +18,14 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 
 from models.demo_page import wording
-from models.demo_page.running import Runners, counts_by_class
+from models.demo_page.running import Runners
 from models.demo_page.upload import PictureUpload
 from models.demo_page.video import drawing, predict_video, with_drawing
 from models.detection.standalone.pictures import SUFFIXES, read_picture
 from models.reporting import Image
 
 OWN_THRESHOLDS = "The model's own threshold for each class"
-COLUMNS = ("class", "confidence", "left", "top", "right", "bottom")
-VIDEO_COLUMNS = ("class", "frames with it", "most at once")
+VIDEO_COLUMNS = ("found", "frames with it", "most at once")
 # Plain names are the browser's own fonts: nothing is fetched for them.
 _SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONO_FONTS = ("ui-monospace", "Consolas", "Menlo", "monospace")
@@ -57,7 +56,6 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
     names = list(runners.choices)
     if options.runtime is not None and options.runtime not in names:
         raise ValueError(f"runtime '{options.runtime}': expected one of {'; '.join(names)}")
-    classes = package.card.class_names
     limit = package.card.threshold
     with gr.Blocks(
         title="Sightline", analytics_enabled=False, fill_width=True, delete_cache=_KEEP
@@ -89,7 +87,10 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
                 )
             summary = gr.HTML()
             table = gr.Dataframe(
-                headers=list(COLUMNS), label="Results", interactive=False, max_height=320
+                headers=list(runners.presenter.columns),
+                label="Results",
+                interactive=False,
+                max_height=320,
             )
             if options.examples:
                 gr.Examples(
@@ -99,7 +100,7 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
                     examples_per_page=12,
                 )
             outputs = [drawn, summary, table]
-            look = _picture_handler(runners, classes)
+            look = _picture_handler(runners)
             given = [picture, *settings]
             picture.change(look, given, outputs, api_name="predict", show_progress="minimal")
             for change in (threshold.release, own.change, runtime.change):
@@ -119,7 +120,7 @@ def build_page(runners: Runners, options: PageOptions) -> Any:
             video_table = gr.Dataframe(
                 headers=list(VIDEO_COLUMNS), label="Results", interactive=False, max_height=320
             )
-            watch = _video_handler(runners, classes, options.most_frames, watched.GRADIO_CACHE)
+            watch = _video_handler(runners, options.most_frames, watched.GRADIO_CACHE)
             start.click(
                 watch,
                 [video, *settings],
@@ -166,7 +167,9 @@ def example_pictures(dataset: Path, most: int = 12) -> list[Path]:
     return found[::step][:most]
 
 
-def _picture_handler(runners: Runners, classes: Sequence[str]) -> Callable[..., Any]:
+def _picture_handler(runners: Runners) -> Callable[..., Any]:
+    presenter = runners.presenter
+
     def look(file: str | None, threshold: float, own: bool, runtime: str) -> tuple[Any, ...]:
         if file is None:
             return None, "", []
@@ -175,15 +178,12 @@ def _picture_handler(runners: Runners, classes: Sequence[str]) -> Callable[..., 
             image = _read(Path(file))
             decode = (time.perf_counter() - start) * 1e3
             found, times = runners(runtime, image, None if own else threshold)
-            drawn, draw = drawing(image, found, classes)
-        rows = [
-            [classes[label], round(float(score), 4), *(round(float(side), 1) for side in box)]
-            for box, score, label in zip(found.boxes, found.scores, found.classes, strict=True)
-        ]
+            drawn, draw = drawing(image, found, presenter)
+        rows = [[row[name] for name in presenter.columns] for row in presenter.rows(found)]
         size = f"{image.shape[1]} × {image.shape[0]} pixels"
         return (
             drawn,
-            wording.counts(counts_by_class(found, classes), classes)
+            wording.counts(presenter.tally(found), presenter)
             + wording.times(with_drawing(times, decode, draw), size),
             rows,
         )
@@ -191,9 +191,7 @@ def _picture_handler(runners: Runners, classes: Sequence[str]) -> Callable[..., 
     return look
 
 
-def _video_handler(
-    runners: Runners, classes: Sequence[str], most_frames: int, cache: str
-) -> Callable[..., Any]:
+def _video_handler(runners: Runners, most_frames: int, cache: str) -> Callable[..., Any]:
     def watch(
         file: str | None,
         threshold: float,
@@ -210,7 +208,7 @@ def _video_handler(
                 Path(file),
                 target,
                 lambda image: runners(runtime, image, limit),
-                classes,
+                runners.presenter,
                 most_frames,
                 lambda done, total: progress((done, total), unit="frames"),
             )

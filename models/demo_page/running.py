@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.util
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detection.detections import Detections
+from models.families import Presenter, family
 from models.package import ModelPackage
 from models.package.card import Precision
 from models.reporting import Image
@@ -31,7 +30,7 @@ class Times:
     around: float
     """Before and after the network: resizing, picking results."""
     draw: float = 0.0
-    """Boxes and names onto the picture."""
+    """Results onto the picture."""
 
     @property
     def total(self) -> float:
@@ -95,6 +94,7 @@ class Runners:
             ValueError: nothing here can run the package.
         """
         self.package = package
+        self.presenter: Presenter = family(package.card.family).presenter(package.card)
         self.choices = offered(package)
         if not self.choices:
             forms = ", ".join(artifact.format for artifact in package.card.artifacts)
@@ -106,15 +106,16 @@ class Runners:
         self._loading = threading.Lock()
         self._ready: dict[str, tuple[Predictor, _Timed, threading.Lock]] = {}
 
-    def __call__(
-        self, choice: str, image: Image, threshold: float | None
-    ) -> tuple[Detections, Times]:
+    def __call__(self, choice: str, image: Image, threshold: float | None) -> tuple[Any, Times]:
         """Predict one picture.
 
         Args:
             choice: a key of `choices`.
             image: RGB, uint8, (height, width, 3).
             threshold: least confidence; None takes the package's own, by class.
+
+        Returns:
+            The family's result.
 
         Raises:
             ValueError: no such choice, or what it needs doesn't load.
@@ -163,9 +164,3 @@ def _warm_up(predictor: Predictor) -> None:
     _, height, width, _ = predictor.package.card.input.shape
     blank: Any = np.zeros((height, width, 3), np.uint8)
     predictor([blank])
-
-
-def counts_by_class(found: Detections, classes: Sequence[str]) -> dict[str, int]:
-    """Count the objects of each class that was found, in the classes' order."""
-    totals = np.bincount(found.classes, minlength=len(classes))
-    return {name: int(n) for name, n in zip(classes, totals, strict=True) if n}

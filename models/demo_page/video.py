@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,17 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from models.demo_page.running import Times, counts_by_class
-from models.detection.data.drawing import class_colour, draw_boxes
-from models.detection.detections import Detections
-from models.detection.pictures import shrunk
+from models.demo_page.running import Times
+from models.families import Presenter
 from models.reporting import Image
 
 LONGEST = 960
 """Pixels of the written video's longer side at most."""
 _MOST_PIXELS = 200_000_000
+_MOST_ROWS = 200
 
-Predict = Callable[[Image], tuple[Detections, Times]]
+Predict = Callable[[Image], tuple[Any, Times]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class VideoReport:
     cut: bool
     """Whether the video goes on after them."""
     rows: Sequence[tuple[str, int, int]]
-    """Class, frames that show it, most at once in one frame."""
+    """Name, frames that show it, most at once in one frame; what most frames show first."""
     times: Times
     """Mean of a frame."""
     seconds: float
@@ -43,7 +43,7 @@ def predict_video(
     source: Path,
     target: Path,
     predict: Predict,
-    classes: Sequence[str],
+    presenter: Presenter,
     most_frames: int,
     progress: Callable[[int, int], None],
 ) -> VideoReport:
@@ -52,8 +52,8 @@ def predict_video(
     Args:
         source: any video that OpenCV reads.
         target: `.webm` file to write.
-        predict: gives detections and times of one RGB frame.
-        classes: names by index.
+        predict: gives the result and times of one RGB frame.
+        presenter: of the model.
         most_frames: where to stop.
         progress: called with frames done and frames expected.
 
@@ -78,7 +78,7 @@ def predict_video(
         rate = said if 0 < said <= 240 else 25.0
         length = int(max(0, reader.get(cv2.CAP_PROP_FRAME_COUNT)))
         expected = min(length or most_frames, most_frames)
-        seen, shown, most = 0, dict.fromkeys(classes, 0), dict.fromkeys(classes, 0)
+        seen, shown, most = 0, Counter[str](), Counter[str]()
         sums = np.zeros(4)
         start, cut = time.perf_counter(), False
         while True:
@@ -92,11 +92,11 @@ def predict_video(
             image = np.ascontiguousarray(frame[..., ::-1])
             decode = (time.perf_counter() - tick) * 1e3
             found, times = predict(image)
-            drawn, draw = drawing(image, found, classes)
+            drawn, draw = drawing(image, found, presenter)
             if writer is None:
                 writer = _writer(cv2, target, rate, drawn)
             writer.write(np.ascontiguousarray(drawn[..., ::-1]))
-            for name, count in counts_by_class(found, classes).items():
+            for name, count in presenter.tally(found).items():
                 shown[name] += 1
                 most[name] = max(most[name], count)
             sums += (decode, times.network, times.around, draw)
@@ -104,7 +104,7 @@ def predict_video(
             progress(seen, max(seen, expected))
         if not seen:
             raise ValueError(f"{source.name} holds no frame that can be decoded")
-        rows = [(name, shown[name], most[name]) for name in classes if shown[name]]
+        rows = [(name, frames, most[name]) for name, frames in shown.most_common(_MOST_ROWS)]
         mean = Times(*(sums / seen).tolist())
         return VideoReport(seen, cut, rows, mean, time.perf_counter() - start)
     finally:
@@ -113,22 +113,25 @@ def predict_video(
             writer.release()
 
 
-def drawing(image: Image, found: Detections, classes: Sequence[str]) -> tuple[Image, float]:
-    """Draw detections on a picture, made smaller where it is large for a page.
+def drawing(image: Image, found: Any, presenter: Presenter) -> tuple[Image, float]:
+    """Draw a result on a picture, made smaller where it is large for a page.
 
     Returns:
         The drawing, and how long it took in milliseconds.
     """
     start = time.perf_counter()
-    small = shrunk(image, LONGEST)
-    scale = np.array([small.shape[1] / image.shape[1], small.shape[0] / image.shape[0]] * 2)
-    captions = [
-        f"{classes[label]} {score:.2f}"
-        for label, score in zip(found.classes, found.scores, strict=True)
-    ]
-    colours = [class_colour(int(label)) for label in found.classes]
-    drawn = draw_boxes(small, found.boxes * scale, captions, colours)
+    drawn = _shrunk(presenter.draw(image, found))
     return drawn, (time.perf_counter() - start) * 1e3
+
+
+def _shrunk(image: Image) -> Image:
+    import cv2
+
+    scale = LONGEST / max(image.shape[:2])
+    if scale >= 1.0:
+        return image
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def with_drawing(times: Times, decode: float, draw: float) -> Times:

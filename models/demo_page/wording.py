@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 
 from models.demo_page.running import Times
-from models.detection.data.drawing import class_colour
+from models.families import Presenter
 from models.package import ModelPackage
 
 STYLE = """
@@ -29,16 +29,18 @@ def heading(package: ModelPackage) -> str:
     )
     name = escape(card.lineage.dataset.name or "Model")
     size = f"{card.preprocessing.width} × {card.preprocessing.height}"
-    classes = "1 class" if len(card.classes) == 1 else f"{len(card.classes)} classes"
-    return f"# {name}\n{network} · {size} pixels · {classes}"
+    parts = [network, f"{size} pixels"]
+    if card.classes:
+        parts.append("1 class" if len(card.classes) == 1 else f"{len(card.classes)} classes")
+    return f"# {name}\n{' · '.join(part for part in parts if part)}"
 
 
-def counts(found: Mapping[str, int], classes: Sequence[str]) -> str:
-    """Show how many objects of each class there are, in the classes' colours."""
+def counts(found: Mapping[str, int], presenter: Presenter) -> str:
+    """Show how often each name of `Presenter.tally` was found, in the colour it's drawn in."""
     if not found:
         return '<div class="sightline-counts">nothing found at this threshold</div>'
     chips = [
-        f'<span style="border-color: rgb{class_colour(classes.index(name))}">'
+        f'<span style="border-color: rgb{tuple(presenter.colour(name))}">'
         f"{escape(name)} {count}</span>"
         for name, count in found.items()
     ]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from models.deployment.modules import shipped_modules
 from models.deployment.readme import readme, requirements, weights_licence
+from models.families import family
 from models.package import ModelCard, ModelPackage
 from models.package.archive import write_zip
 from models.package.card import Artifact, Format, Precision
@@ -22,10 +23,6 @@ CODE = "sightline_model"
 """Name of the shipped Python package."""
 FORMATS: dict[str, Format] = {"onnxruntime": "onnx", "openvino": "openvino"}
 """What each runtime that needs no PyTorch opens."""
-_ENTRIES = {"detection": "models.detection.standalone"}
-"""Package with `predict` (its `main` is the command line) and `model`, by task family."""
-_STEPS = {"detection": "models.detection.postprocessing.package:steps_of"}
-"""What reads the postprocessing of a card and knows its defaults, which shipped code doesn't."""
 _MARK = f"{CODE}/__init__.py"
 _SCRIPT = f'''"""Find objects in pictures: python predict.py --help."""
 
@@ -91,16 +88,16 @@ def pack(
     if runtime not in FORMATS:
         raise ValueError(f"runtime={runtime}: expected one of {', '.join(FORMATS)}")
     card = package.card
-    if card.family not in _ENTRIES:
+    found = family(card.family)
+    if not found.standalone:
         raise ValueError(f"models of the family '{card.family}' can't be packaged yet")
     artifact = package.artifact(FORMATS[runtime], precision)
-    module, function = _STEPS[card.family].split(":")
-    steps = getattr(importlib.import_module(module), function)(card)
-    card = card.model_copy(update={"postprocessing": steps.model_dump(mode="json")})
+    # Shipped code doesn't know the defaults.
+    card = card.model_copy(update={"postprocessing": found.full_postprocessing(card)})
     _check_target(out)
     name = _plain(card.lineage.dataset.name or f"{card.family}-model")
     texts = {
-        **_code(_ENTRIES[card.family]),
+        **_code(found.standalone),
         "README.md": readme(name, card, artifact, runtime),
         "requirements.txt": requirements(runtime),
         "LICENSE": _licence(),
@@ -112,7 +109,7 @@ def pack(
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         _write(package, card, artifact, texts, draft)
-        _check_readable(draft, card.family)
+        _check_readable(draft, found.standalone)
         files = sorted(path for path in draft.rglob("*") if path.is_file())
         size = sum(path.stat().st_size for path in files)
         if out.suffix.lower() == ".zip":
@@ -166,9 +163,9 @@ def _write(
     ModelPackage.load(to)  # the copies are what the card says they are
 
 
-def _check_readable(folder: Path, family: str) -> None:
+def _check_readable(folder: Path, standalone: str) -> None:
     """Make sure that the shipped code understands this model, before anybody gets it."""
-    description = importlib.import_module(f"{_ENTRIES[family]}.description")
+    description = importlib.import_module(f"{standalone}.description")
     try:
         description.read_description(folder)
     except ValueError as error:

@@ -24,6 +24,7 @@ from models.families import (
     Checkpoints,
     Evaluation,
     Fused,
+    NetworkTable,
     Postprocessor,
     Preparation,
     Presenter,
@@ -48,6 +49,8 @@ class Detection:
 
     name = "detection"
     primary_metric = "mAP"
+    gate_metric = "mAP50"
+    standalone = "models.detection.standalone"
     synthetic_options: type[BaseModel] = BarcodeOptions
     prepare_options: type[BaseModel] = PrepareOptions
     train_options: type[BaseModel] = TrainOptions
@@ -131,6 +134,12 @@ class Detection:
 
         return audit(package, dataset, split, AuditOptions.model_validate(options), reporter)
 
+    def networks(self, text: str, latency: bool) -> NetworkTable:
+        """List the catalogue; see `models.detection.networks.listing`."""
+        from models.detection.networks.listing import listing
+
+        return listing(text, latency)
+
     def network(self, card: ModelCard, weights: Mapping[str, Tensor]) -> nn.Module:
         """Build a package's network; see `models.detection.networks`."""
         from models.detection.networks.building import build_network
@@ -165,6 +174,12 @@ class Detection:
         from models.detection.result_tensors import result_tensors
 
         return result_tensors(card.class_names, results)
+
+    def full_postprocessing(self, card: ModelCard) -> dict[str, Any]:
+        """Write down the postprocessing; see `models.detection.postprocessing.package`."""
+        from models.detection.postprocessing.package import steps_of
+
+        return dict(steps_of(card).model_dump(mode="json"))
 
     def input_step(self, card: ModelCard) -> int | None:
         """Allow it for YOLOX on backbones of convolutions alone, in its coarsest stride.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from models.detection.data.drawing import class_colour, draw_boxes
 from models.detection.detections import Detections
@@ -16,6 +18,7 @@ class DetectionPresenter:
     """Draws boxes and writes them as rows, YOLO lines and COCO annotations."""
 
     columns: Sequence[str] = ("class", "score", "left", "top", "right", "bottom")
+    writes: Collection[str] = ("crops", "yolo", "coco")
 
     def __init__(self, card: ModelCard) -> None:
         """Take names and category ids from a model's description."""
@@ -38,6 +41,15 @@ class DetectionPresenter:
         ]
         colours = [class_colour(index) for index in classes]
         return draw_boxes(image, result.boxes[::-1], captions, colours)
+
+    def tally(self, result: Detections) -> Mapping[str, int]:
+        """Count the objects of each class, in the classes' order."""
+        totals = np.bincount(result.classes, minlength=len(self.classes)).tolist()
+        return {name: count for name, count in zip(self.classes, totals, strict=True) if count}
+
+    def colour(self, name: str) -> tuple[int, int, int]:
+        """Give the colour of a class."""
+        return class_colour(self.classes.index(name))
 
     def regions(self, result: Detections) -> Sequence[Region]:
         """Name each box, the surest first."""

@@ -55,7 +55,7 @@ class PredictionOptions(Options):
     save: tuple[Output, ...] = ("pictures", "videos", "jsonl")
     """What is written. `pictures` and `videos` with results drawn in, `frames` of videos likewise
     as single pictures, `crops`, `yolo` label files, `coco` JSON, `csv` with a row for each result,
-    `jsonl` with a line for each picture."""
+    `jsonl` with a line for each picture. `crops`, `yolo` and `coco` need results with places."""
     every: int = Field(1, ge=1)
     """Of videos and streams only each n-th frame is looked at."""
     limit: int | None = Field(None, ge=1)

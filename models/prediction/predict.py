@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,14 +25,16 @@ from models.prediction.reading import Place, Reader, count
 from models.prediction.runtime import best_runtime
 from models.prediction.sources import Sources
 from models.prediction.writing.folder import ResultsFolder
-from models.prediction.writing.outputs import open_sinks
+from models.prediction.writing.outputs import check_outputs, open_sinks
 from models.prediction.writing.sinks import Seen, Sink
 from models.reporting import Image, Reporter
 from models.runtimes import load_predictor
 
 RESULT = "result.json"
 _LISTED = 1000
-"""Problems that the result lists; all are counted."""
+"""Problems and names that the result lists; all are counted."""
+_OTHERS = "(others)"
+"""Where names beyond those are counted."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Predicted:
     results: int = 0
     """Things found on them."""
     by_class: dict[str, int] = field(default_factory=dict)
-    """Things found, by class name."""
+    """Things found, by name; the first 1000 names, and `(others)`."""
     problems: list[dict[str, str]] = field(default_factory=list)
     """`source` and `reason` of what couldn't be read; the first 1000."""
     problem_count: int = 0
@@ -124,6 +126,8 @@ def predict(
     if options.cut_padding:
         # Before anything is loaded.
         check_cutting(package, runtime)
+    presenter = family(package.card.family).presenter(package.card)
+    check_outputs(options.save, package.card.family, presenter)
     sources = Sources(words, listed=listed, leave_out=out, relative=relative)
     _refuse_own(words, out)
     # A picture of 90 million pixels is what it is; one of twice as many is refused by Pillow.
@@ -140,7 +144,6 @@ def predict(
         batch = options.batch or (1 if on_cpu else 8)
         predictor.batch_size = batch
         done = Predicted(runtime, predictor.engine.artifact, predictor.engine.device)
-        presenter = family(package.card.family).presenter(package.card)
         with ResultsFolder(out) as folder:
             lock = threading.Lock()
 
@@ -179,8 +182,8 @@ class _Rendered:
     place: Place
     parts: Sequence[Any]
     """What each sink made."""
-    found: Sequence[str]
-    """Class of each thing found."""
+    found: Mapping[str, int]
+    """Things found, by name."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,7 @@ class _Renderer:
         if self.on_picture is not None:
             self.on_picture(seen)
         parts = [sink.render(seen) for sink in self.sinks]
-        return _Rendered(place, parts, [one.label for one in self.presenter.regions(result)])
+        return _Rendered(place, parts, self.presenter.tally(result))
 
 
 def _write(
@@ -210,9 +213,12 @@ def _write(
             for sink, part in zip(sinks, one.parts, strict=True):
                 sink.write(one.place, part)
             done.pictures += 1
-            done.results += len(one.found)
-            for label in one.found:
-                done.by_class[label] = done.by_class.get(label, 0) + 1
+            for name, found in one.found.items():
+                done.results += found
+                # Texts that are read may differ on each picture.
+                known = name in done.by_class or len(done.by_class) < _LISTED
+                name = name if known else _OTHERS
+                done.by_class[name] = done.by_class.get(name, 0) + found
             # A header may have counted too few: as long as more may come, it isn't all.
             least = done.pictures + 1
             reporter.progress(said, done.pictures, 0 if total is None else max(total, least))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from models.package import ModelPackage
 from tests.components.test_local_chain import run_stage
@@ -21,17 +20,23 @@ NETWORKS: dict[str, dict[str, str]] = {
     "rtdetr": TIMM | QUERIES,
     "rtdetrv2": TIMM | QUERIES,
     "deimv2-atto": {"network.image_size": "128", "network.queries": "30"},
-    "rfdetr-n": {"network.image_size": "96", "network.queries": "20"},
+    "rfdetr-n": {
+        "network.image_size": "96",
+        "network.queries": "20",
+        # A vision transformer from scratch: at 1e-3 it learns nothing.
+        "optimizer.lr": "2e-4",
+        "epochs": "16",
+        "validate_every": "8",
+    },
     "yolox": TIMM,
     "yolox-nano": {"network.image_size": "96"},
     "ssd": TIMM | {"network.levels": "2"},
     "atss": TIMM | {"network.levels": "3"},
 }
-SLOW = {"rtdetr": 0.2, "rtdetrv2": 0.2, "deimv2-atto": 0.1, "rfdetr-n": 0.0}
+SLOW = {"rtdetr": 0.2, "rtdetrv2": 0.2, "deimv2-atto": 0.1, "rfdetr-n": 0.2}
 LEARNS = {name: SLOW.get(name, 0.5) for name in NETWORKS}
 """Least mAP50 on held-out pictures after these few steps. RT-DETR without D-FINE's distributions
-learns boxes more slowly; RF-DETR's vision transformer, made for pretrained weights, learns nothing
-in them."""
+learns boxes more slowly."""
 pytestmark = pytest.mark.slow
 
 
@@ -45,12 +50,10 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_goes_through_all_stages(tmp_path: Path, shapes: Path, name: str) -> None:
-    torch.set_num_threads(2)
     options: dict[str, Any] = {
         "dataset": str(shapes),
         "network.name": name,
-        **NETWORKS[name],
-        "epochs": 30 if name != "rfdetr-n" else 2,
+        "epochs": 30,
         "batch_size": 8,
         "device": "cpu",
         "workers": 0,
@@ -58,6 +61,7 @@ def test_it_goes_through_all_stages(tmp_path: Path, shapes: Path, name: str) -> 
         "validate_every": 10,
         "optimizer.lr": 1e-3,
         "ema.decay": 0.99,
+        **NETWORKS[name],
     }
     trained = run_stage(tmp_path, "train", **options)
     tuned = run_stage(tmp_path, "tune", dataset=str(shapes), model=trained["model"])

@@ -90,7 +90,7 @@ def shell(name: str, *arguments: str) -> int:
         (["epochs"], "'epochs' isn't key=value, as in optimizer.lr=0.001"),
         (["--lr=3", "dataset=d"], "unrecognized arguments: --lr=3"),
         (["--config", "/no.yaml"], "/no.yaml: No such file or directory; give a YAML file"),
-        (["dataset=d", "family=ocr"], "family: no task family 'ocr'; there are: detection"),
+        (["dataset=d", "family=sound"], "family: no task family 'sound'; there are: detection"),
         (["--local", "TMP", "dataset=nothing"], "no dataset 'nothing'; there is no dataset yet"),
     ],
 )

@@ -105,8 +105,8 @@ def test_options_reach_the_page(constant_detector: Path, monkeypatch: pytest.Mon
 
 def test_a_mistake_is_one_line(constant_detector: Path, tmp_path: Path) -> None:
     package = ModelPackage.load(constant_detector)
-    other = tmp_path / "ocr"
-    card = package.card.model_copy(update={"family": "ocr"})
+    other = tmp_path / "poems"
+    card = package.card.model_copy(update={"family": "poems"})
     ModelPackage(card, package.folder, package.sources).save(other)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -116,7 +116,7 @@ def test_a_mistake_is_one_line(constant_detector: Path, tmp_path: Path) -> None:
                 r"can't listen on 127\.0\.0\.1:\d+: .*in use",
             ),
             (["./nowhere"], "there is no such file or folder"),
-            ([str(other)], "no demo page for models of the family 'ocr'"),
+            ([str(other)], "no task family 'poems'"),
             (
                 [str(constant_detector), "--port", str(free_port()), "--runtime", "openvino"],
                 "--runtime openvino: the model and this machine offer: onnxruntime, float32",

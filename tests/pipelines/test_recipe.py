@@ -64,7 +64,7 @@ def test_an_option_with_a_parameter_becomes_the_parameter() -> None:
         (["retries=-1"], "retries: expected whole number 0 to 100, got '-1'"),
         (["prepare.dataset=x"], "prepare.dataset comes from the stage ingest and can't be set"),
         (["train=3"], "train is a stage: set its options as train.<option>=value"),
-        (["family=vision"], "no task family 'vision'"),
+        (["family=vision"], "family=vision: pipeline detection is for detection"),
         (["epochs"], "'epochs' isn't key=value"),
     ],
 )

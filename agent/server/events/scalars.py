@@ -79,8 +79,8 @@ def _summarize(
     known = [(i, value) for i, (_, value) in curve.points.items() if value is not None]
     if not known:
         return
-    slot = last_metrics.setdefault(_digest(curve.metric), {})
-    key = _digest(curve.variant)
+    slot = last_metrics.setdefault(digest(curve.metric), {})
+    key = digest(curve.variant)
     old: dict[str, Any] | None = slot.get(key)
     lowest = min(known, key=lambda point: point[1])
     highest = max(known, key=lambda point: point[1])
@@ -117,8 +117,8 @@ def _extremes(db: Session, series: int) -> tuple[tuple[int, float], tuple[int, f
     return (lowest[0], lowest[1]), (highest[0], highest[1])
 
 
-def _digest(name: str) -> str:
-    # The names under which clients look the summary up.
+def digest(name: str) -> str:
+    """The name under which clients look a metric or variant up in a summary."""
     return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
 
 

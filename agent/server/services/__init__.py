@@ -15,7 +15,9 @@ def load() -> None:
 
 
 def prepare(call: Call) -> None:
-    """Make what every server has from its first start: the default queue."""
+    """Make what every server has from its first start: the default queue and the first user."""
     from .queues import default_queue
+    from .users import ensure
 
     default_queue(call)
+    ensure(call, call.keys.user)

@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.families import Rejected
+from models.data.raw import CheckedPicture, RawPictures, Splits
 
 Boxes = NDArray[np.float64]
 """Boxes `xyxy`, pixels, edges at continuous coordinates (0 is the picture's left edge), shape
 (N, 4)."""
-UNSPLIT = "all"
-"""Split of pictures that came without any."""
 
 
 @dataclass(slots=True)
@@ -34,18 +32,12 @@ class AnnotatedPicture:
 
 
 @dataclass
-class RawDataset:
+class RawDataset(RawPictures[AnnotatedPicture]):
     """What a format's reader found, not checked against the pictures."""
 
-    format: str
     classes: list[str] = field(default_factory=list)
     category_ids: list[int] = field(default_factory=list)
     """As they came, in the order of `classes`."""
-    splits: dict[str, list[AnnotatedPicture]] = field(default_factory=dict)
-    """By `train`, `val`, `test`, or all under `UNSPLIT`."""
-    rejected: list[Rejected] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """What is odd but does no harm, one line each."""
 
     def class_index(self, name: str, wished_id: int | None = None) -> int:
         """Index of a class, made if it's new; its id is the wished one if that is free."""
@@ -57,6 +49,11 @@ class RawDataset:
         self.classes.append(name)
         self.category_ids.append(wished_id)
         return len(self.classes) - 1
+
+
+Checked = CheckedPicture[AnnotatedPicture]
+"""A whole picture; its written size is the real one, upright, and its boxes lie in it."""
+CheckedSplits = Splits[AnnotatedPicture]
 
 
 def as_boxes(rows: list[list[float]]) -> Boxes:

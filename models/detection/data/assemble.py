@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from models.data.pictures import PICTURE_SUFFIXES
+from models.data.writing import link_or_copy
 from models.detection.data.formats.coco_layouts import LABELS
-from models.detection.data.writing import link_or_copy
 
 _NAME_FILES = ("classes.txt", "obj.names")
 

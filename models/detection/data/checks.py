@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.pictures import PictureError, PictureFacts, check_pictures
-from models.detection.data.annotations import AnnotatedPicture, Boxes, RawDataset
+from models.data.pictures import PictureFacts
+from models.data.preparing import note_rewritten, read_to_the_end
+from models.data.raw import Findings
+from models.detection.data.annotations import (
+    AnnotatedPicture,
+    Boxes,
+    Checked,
+    CheckedSplits,
+    RawDataset,
+)
 from models.detection.data.options import PrepareOptions
 from models.families import Rejected
 from models.reporting import Reporter
@@ -18,27 +23,9 @@ from models.reporting import Reporter
 _TOLERANCE = 1.0
 
 
-@dataclass(slots=True)
-class CheckedPicture:
-    """A whole picture with boxes that lie in it."""
-
-    picture: AnnotatedPicture
-    """Its size is the real one, upright; so are its boxes."""
-    facts: PictureFacts
-
-
-@dataclass
-class Findings:
-    """What checking found."""
-
-    rejected: list[Rejected] = field(default_factory=list)
-    mended: list[Rejected] = field(default_factory=list)
-    """What could be put right, and how."""
-
-
 def check(
     raw: RawDataset, options: PrepareOptions, findings: Findings, reporter: Reporter
-) -> dict[str, list[CheckedPicture]]:
+) -> CheckedSplits:
     """Check every picture and box of a raw dataset.
 
     A picture is set aside if it is missing, unreadable, cut off, or not of the size that was
@@ -54,21 +41,11 @@ def check(
     Returns:
         The good pictures by split, ordered by name.
     """
-    checked: dict[str, list[CheckedPicture]] = {}
-    total, done = sum(map(len, raw.splits.values())), 0
-    workers = options.workers or os.cpu_count() or 1
-    for split, pictures in raw.splits.items():
-        ordered = sorted(pictures, key=lambda picture: picture.name)
-        good = checked[split] = []
-        found = check_pictures([picture.file for picture in ordered], workers)
-        for picture, (_, facts) in zip(ordered, found, strict=True):
-            done += 1
-            reporter.progress("checking pictures", done, total)
-            if isinstance(facts, PictureError):
-                findings.rejected.append(Rejected(picture.name, str(facts)))
-            elif _put_upright(picture, facts, findings):
-                _fit(picture, options.smallest_box, findings)
-                good.append(CheckedPicture(picture, facts))
+    checked: CheckedSplits = {split: [] for split in raw.splits}
+    for split, picture, facts in read_to_the_end(raw, options.workers, findings, reporter):
+        if _put_upright(picture, facts, findings):
+            _fit(picture, options.smallest_box, findings)
+            checked[split].append(Checked(picture, facts))
     return checked
 
 
@@ -94,13 +71,7 @@ def _put_upright(picture: AnnotatedPicture, facts: PictureFacts, findings: Findi
         findings.mended.append(Rejected(picture.name, "no size was written down: took the file's"))
     elif picture.size == stored != real:
         picture.boxes = turn_boxes(picture.boxes, facts.orientation, *stored)
-    if facts.orientation != 1:
-        findings.mended.append(
-            Rejected(picture.name, "turned upright, as its EXIF data say, and written anew")
-        )
-    elif not facts.plain:
-        reason = "not every reader gives it the same pixels: written anew, 8-bit RGB, one frame"
-        findings.mended.append(Rejected(picture.name, reason))
+    note_rewritten(picture.name, facts, findings)
     picture.size = real
     return True
 

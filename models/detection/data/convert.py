@@ -11,20 +11,21 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
+from models.data.raw import UNSPLIT, Findings
 from models.data.splits import SPLITS
-from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset
-from models.detection.data.checks import CheckedPicture, Findings, check
-from models.detection.data.formats import read
-from models.detection.data.formats.coco import labels_json
-from models.detection.data.formats.coco_layouts import LABELS
-from models.detection.data.options import PrepareOptions
-from models.detection.data.writing import (
+from models.data.writing import (
     link_or_copy,
     place_picture,
     write_findings,
     write_json,
     write_splits,
 )
+from models.detection.data.annotations import AnnotatedPicture, Checked, RawDataset
+from models.detection.data.checks import check
+from models.detection.data.formats import read
+from models.detection.data.formats.coco import labels_json
+from models.detection.data.formats.coco_layouts import LABELS
+from models.detection.data.options import PrepareOptions
 from models.families import Rejected
 from models.reporting import Reporter
 
@@ -96,7 +97,7 @@ class _Writer:
 
     def __init__(
         self,
-        splits: Mapping[str, Sequence[CheckedPicture]],
+        splits: Mapping[str, Sequence[Checked]],
         raw: RawDataset,
         room: Path,
         reporter: Reporter,
@@ -115,7 +116,7 @@ class _Writer:
         """`<split>/data/` and `<split>/labels.json`; without splits, both in the folder itself."""
         rows: dict[str, list[tuple[int, str, AnnotatedPicture]]] = {s: [] for s in self._splits}
 
-        def note(split: str, file: Path, one: CheckedPicture) -> None:
+        def note(split: str, file: Path, one: Checked) -> None:
             number = sum(map(len, rows.values())) + 1
             rows[split].append((number, file.name, one.picture))
 
@@ -130,7 +131,7 @@ class _Writer:
         """`images/<split>/`, `labels/<split>/`, `data.yaml`; without splits, `classes.txt`."""
         self._losses(crowds=True, ids=self._raw.category_ids != list(range(len(self._raw.classes))))
 
-        def note(split: str, file: Path, one: CheckedPicture) -> None:
+        def note(split: str, file: Path, one: Checked) -> None:
             assert one.picture.size is not None
             width, height = one.picture.size
             lines = []
@@ -171,7 +172,7 @@ class _Writer:
         rounded = 0
         (self._room / "Annotations").mkdir()
 
-        def note(split: str, file: Path, one: CheckedPicture) -> None:
+        def note(split: str, file: Path, one: Checked) -> None:
             nonlocal rounded
             rounded += int((one.picture.boxes != one.picture.boxes.round()).any(axis=1).sum())
             names[split].append(file.stem)
@@ -195,7 +196,7 @@ class _Writer:
     def _pictures(
         self,
         folder_of: Callable[[str], Path],
-        note: Callable[[str, Path, CheckedPicture], None],
+        note: Callable[[str, Path, Checked], None],
         stems: bool = False,
     ) -> None:
         """Put all pictures in place; their names are made different where folders join."""

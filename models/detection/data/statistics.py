@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detection.data.checks import CheckedPicture
+from models.data.statistics import picture_figures, spread
+from models.detection.data.annotations import Checked
 from models.reporting import Reporter
 
-_QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 # COCO's limits between small, medium and large, pixels squared.
 _SMALL, _LARGE = 32**2, 96**2
 INPUT = 640
@@ -22,9 +22,7 @@ TINY = 8
 most detectors (stride 8)."""
 
 
-def describe(
-    splits: Mapping[str, Sequence[CheckedPicture]], classes: Sequence[str]
-) -> dict[str, Any]:
+def describe(splits: Mapping[str, Sequence[Checked]], classes: Sequence[str]) -> dict[str, Any]:
     """JSON-able figures by split.
 
     `relative_size` is the square root of a box's share of its picture's area, `aspect` its width
@@ -34,7 +32,7 @@ def describe(
     return {split: _describe_split(pictures, classes) for split, pictures in splits.items()}
 
 
-def _describe_split(pictures: Sequence[CheckedPicture], classes: Sequence[str]) -> dict[str, Any]:
+def _describe_split(pictures: Sequence[Checked], classes: Sequence[str]) -> dict[str, Any]:
     boxes, labels, frame = gather(pictures)
     per_picture = np.array([len(one.picture.boxes) for one in pictures], np.int64)
     sides = boxes[:, 2:] - boxes[:, :2]
@@ -44,8 +42,6 @@ def _describe_split(pictures: Sequence[CheckedPicture], classes: Sequence[str]) 
     holding = np.zeros(len(classes), np.int64)
     for one in pictures:
         holding[np.unique(one.picture.labels)] += 1
-    digests = Counter(one.facts.digest for one in pictures)
-    sizes = Counter(f"{one.facts.width}x{one.facts.height}" for one in pictures)
     return {
         "pictures": len(pictures),
         "empty": int((per_picture == 0).sum()),
@@ -54,17 +50,15 @@ def _describe_split(pictures: Sequence[CheckedPicture], classes: Sequence[str]) 
             name: {"boxes": int(counts[i]), "pictures": int(holding[i])}
             for i, name in enumerate(classes)
         },
-        "boxes_per_picture": _spread(per_picture.astype(np.float64), mean=True),
-        "relative_size": _spread(np.sqrt(area / frame.prod(axis=1))),
-        "aspect": _spread(sides[:, 0] / sides[:, 1]),
+        "boxes_per_picture": spread(per_picture.astype(np.float64), mean=True),
+        "relative_size": spread(np.sqrt(area / frame.prod(axis=1))),
+        "aspect": spread(sides[:, 0] / sides[:, 1]),
         "small": int((area < _SMALL).sum()),
         "medium": int(((area >= _SMALL) & (area < _LARGE)).sum()),
         "large": int((area >= _LARGE).sum()),
         "tiny": int(small.sum()),
         "tiny_by_class": {name: int(small[labels == i].sum()) for i, name in enumerate(classes)},
-        "picture_sizes": dict(sizes.most_common(10)),
-        "brightness": _spread(np.array([one.facts.brightness for one in pictures]), mean=True),
-        "duplicates": sum(count - 1 for count in digests.values()),
+        **picture_figures(pictures),
     }
 
 
@@ -81,7 +75,7 @@ def tiny(boxes: NDArray[np.float64], frame: NDArray[np.float64]) -> NDArray[np.b
 
 
 def gather(
-    pictures: Sequence[CheckedPicture],
+    pictures: Sequence[Checked],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
     """All boxes (N, 4), their class indices (N,) and the sizes of their pictures (N, 2)."""
     if not pictures:
@@ -92,17 +86,8 @@ def gather(
     return boxes, labels, np.repeat(sizes, [len(one.picture.boxes) for one in pictures], axis=0)
 
 
-def _spread(values: NDArray[np.float64], mean: bool = False) -> dict[str, float]:
-    if not values.size:
-        return {}
-    figures = {name: float(np.quantile(values, q)) for name, q in _QUANTILES.items()}
-    if mean:
-        figures["mean"] = float(values.mean())
-    return {name: round(value, 4) for name, value in figures.items()}
-
-
 def report(
-    splits: Mapping[str, Sequence[CheckedPicture]],
+    splits: Mapping[str, Sequence[Checked]],
     classes: Sequence[str],
     statistics: Mapping[str, Any],
     reporter: Reporter,
@@ -157,7 +142,7 @@ def _tell_tiny(statistics: Mapping[str, Any], reporter: Reporter) -> None:
 
 
 def figures_of(
-    splits: Mapping[str, Sequence[CheckedPicture]],
+    splits: Mapping[str, Sequence[Checked]],
     classes: Sequence[str],
     statistics: Mapping[str, Any],
 ) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Input(Resizing):
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.height, self.width = int(values["height"]), int(values["width"])
-        self.resize_mode = _one_of(values["resize_mode"], ("letterbox", "stretch"))
+        self.resize_mode = _one_of(values["resize_mode"], ("letterbox", "stretch", "line"))
         self.alignment = _one_of(values["alignment"], ("centre", "top-left"))
         red, green, blue = map(int, values["fill"])
         self.fill = (red, green, blue)

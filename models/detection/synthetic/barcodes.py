@@ -17,9 +17,9 @@ from pydantic import BaseModel
 
 from models.detection.synthetic.options import BarcodeOptions
 from models.detection.synthetic.scenes import Placed, Scene, make_scene
-from models.detection.synthetic.symbols import KINDS, read
-from models.detection.synthetic.textures import Picture
 from models.reporting import Reporter
+from models.synthetic.symbols import KINDS, read
+from models.synthetic.textures import Picture
 
 SPLITS = ("train", "val", "test")
 

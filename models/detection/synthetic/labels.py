@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detection.synthetic.symbols import Symbol
-from models.detection.synthetic.textures import (
+from models.synthetic.symbols import Symbol
+from models.synthetic.textures import (
     Picture,
     Plane,
     blend,

@@ -6,18 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Symbology = Literal[
-    "ean13",
-    "ean8",
-    "upca",
-    "code128",
-    "code39",
-    "itf",
-    "qr",
-    "datamatrix",
-    "pdf417",
-    "aztec",
-]
+from models.synthetic.symbologies import Symbology
+
 Side = Annotated[int, Field(ge=160, le=4096)]
 
 

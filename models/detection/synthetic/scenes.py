@@ -12,8 +12,8 @@ from models.detection.synthetic import camera
 from models.detection.synthetic.backgrounds import families
 from models.detection.synthetic.labels import Label, Points, clutter_label, symbol_label
 from models.detection.synthetic.options import BarcodeOptions
-from models.detection.synthetic.symbols import Symbol, draw_symbol
-from models.detection.synthetic.textures import Picture, shade
+from models.synthetic.symbols import Symbol, draw_symbol
+from models.synthetic.textures import Picture, shade
 
 _SPLITS = {"train": 0, "val": 1, "test": 2}
 _CELL = 4

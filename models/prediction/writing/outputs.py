@@ -27,6 +27,25 @@ _SINKS: dict[Output, Make] = {
 }
 
 
+_FAMILIES_OWN = ("crops", "yolo", "coco")
+"""Forms that not every family's results have."""
+
+
+def check_outputs(wanted: Sequence[Output], family: str, presenter: Presenter) -> None:
+    """Refuse what this family's results can't be written as.
+
+    Raises:
+        ValueError: naming it.
+    """
+    for name in wanted:
+        if name in _FAMILIES_OWN and name not in presenter.writes:
+            able = [one for one in _SINKS if one not in _FAMILIES_OWN or one in presenter.writes]
+            raise ValueError(
+                f"save={name}: what models for {family} find can't be written so; expected some "
+                f"of {', '.join(able)}"
+            )
+
+
 @contextmanager
 def open_sinks(
     folder: ResultsFolder, presenter: Presenter, options: PredictionOptions

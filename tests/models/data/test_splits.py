@@ -65,3 +65,29 @@ def test_split_names(name: str, expected: str | None) -> None:
 def test_nearest() -> None:
     assert nearest("cta", ["cat", "dog"]) == " (did you mean 'cat'?)"
     assert nearest("zebra", ["cat", "dog"]) == ""
+
+
+def test_each_kind_is_divided_in_the_same_ratios() -> None:
+    keys = [f"key {i}" for i in range(400)]
+    strata = ["rare" if i % 10 == 0 else "common" for i in range(400)]
+    drawn = Counter(zip(strata, draw_splits(keys, RATIOS, 83, strata), strict=True))
+    assert drawn == {
+        ("rare", "train"): 28,
+        ("rare", "val"): 6,
+        ("rare", "test"): 6,
+        ("common", "train"): 252,
+        ("common", "val"): 54,
+        ("common", "test"): 54,
+    }
+
+
+def test_equal_keys_of_two_kinds_stay_together() -> None:
+    keys = ["same", "same", *map(str, range(40))]
+    strata = ["a", "b", *("a" if i % 2 else "b" for i in range(40))]
+    drawn = draw_splits(keys, RATIOS, 3, strata)
+    assert drawn[0] == drawn[1]
+
+
+def test_a_kind_with_too_few_is_named() -> None:
+    with pytest.raises(ValueError, match="1 different pictures of rare are too few"):
+        draw_splits(["a", "b", "c", "d"], RATIOS, 1, ["rare", "b", "b", "b"])

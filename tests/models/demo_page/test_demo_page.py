@@ -74,10 +74,10 @@ def picture(tmp_path: Path) -> Path:
 
 def test_a_picture_gives_drawing_counts_times_and_table(served: Served, picture: Path) -> None:
     drawn, summary, table = served.picture(picture)
-    assert table["headers"] == ["class", "confidence", "left", "top", "right", "bottom"]
+    assert table["headers"] == ["class", "score", "left", "top", "right", "bottom"]
     assert table["data"] == [
-        ["red", 0.9526, 0, 0, 50, 60],
-        ["<b>blue", 0.5498, 50, 15, 100, 45],
+        ["red", 0.95257, 0, 0, 50, 60],
+        ["<b>blue", 0.54983, 50, 15, 100, 45],
     ]
     assert "red 1" in summary and "&lt;b&gt;blue 1" in summary and "<b>blue" not in summary
     for step in ("decode", "network", "before and after it", "drawing", "together"):
@@ -274,7 +274,7 @@ def test_examples_are_spread_over_the_test_split(served: Served, examples: Path)
         example_pictures(examples / "train" / "nothing")
 
 
-def test_progress_counts_frames(tmp_path: Path) -> None:
+def test_progress_counts_frames(served: Served, tmp_path: Path) -> None:
     file = tmp_path / "video.avi"
     writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"MJPG"), 5, (64, 48))
     for _ in range(4):
@@ -287,7 +287,7 @@ def test_progress_counts_frames(tmp_path: Path) -> None:
         file,
         tmp_path / "out.webm",
         lambda image: (Detections.none(), Times(0, 2.0, 1.0)),
-        ("a",),
+        served.runners.presenter,
         10,
         lambda done, total: steps.append((done, total)),
     )

@@ -109,6 +109,30 @@ def test_a_written_dataset_is_read_back_by_prepare(run: Case, photos: Path) -> N
     assert len(coco.getImgIds()) == 3 and len(coco.getAnnIds()) == done.results
 
 
+def test_what_a_familys_results_have_no_form_for_is_refused(
+    run: Case, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DetectionPresenter, "writes", ("crops",))
+    for name in ("yolo", "coco"):
+        with pytest.raises(ValueError, match=f"^save={name}: what models for detection find") as e:
+            run(photos, save=("csv", name))
+        assert "coco" not in str(e.value).partition("expected")[2]
+        assert not run.out.exists()
+    assert run(photos, save=("crops", "csv"), threshold=0.0).results
+
+
+def test_names_are_counted_up_to_a_bound(
+    run: Case, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(photos, threshold=0.0)
+    monkeypatch.setattr("models.prediction.predict._LISTED", 1)
+    done = run(photos, threshold=0.0)
+    assert len(whole.by_class) == 2 and sum(whole.by_class.values()) == whole.results
+    first, second = done.by_class
+    assert second == "(others)" and done.by_class[first] == whole.by_class[first]
+    assert sum(done.by_class.values()) == done.results == whole.results
+
+
 def test_nothing_found_is_written_too(run: Case, photos: Path) -> None:
     done = run(photos, save=["jsonl", "csv", "coco", "yolo", "crops", "pictures"], threshold=1.0)
     assert done.results == 0 and done.pictures == 3

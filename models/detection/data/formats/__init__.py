@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from models.data.looking import is_hidden
+from models.data.split_lists import apply_lists
 from models.detection.data.annotations import RawDataset
 from models.detection.data.formats import coco, voc, yolo
-from models.detection.data.formats.looking import is_hidden
-from models.detection.data.split_lists import apply_lists
 
 _FORMATS = (coco, voc, yolo)
 # Archives often hold one folder that holds the data.

@@ -10,9 +10,10 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from models.data.looking import files_below, is_hidden
+from models.data.raw import UNSPLIT
 from models.data.splits import split_in, split_name
-from models.detection.data.annotations import UNSPLIT, RawDataset
-from models.detection.data.formats.looking import files_below, is_hidden
+from models.detection.data.annotations import RawDataset
 
 LABELS = "labels.json"
 _ROBOFLOW = "_annotations.coco.json"

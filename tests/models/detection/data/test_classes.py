@@ -25,7 +25,9 @@ def raw() -> RawDataset:
         crowd=np.array([False, True, False, False]),
     )
     classes = ["RBC", "white cell", "плитка", "dirt"]
-    return RawDataset("coco", classes, [3, 7, 8, 40], {"train": [picture]})
+    return RawDataset(
+        "coco", classes=classes, category_ids=[3, 7, 8, 40], splits={"train": [picture]}
+    )
 
 
 @pytest.mark.parametrize(

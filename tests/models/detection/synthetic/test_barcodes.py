@@ -13,8 +13,8 @@ from models.detection.synthetic.backgrounds import SEEN, UNSEEN, families
 from models.detection.synthetic.barcodes import SPLITS, class_names, synthesize
 from models.detection.synthetic.options import BarcodeOptions
 from models.detection.synthetic.scenes import Placed, is_empty, make_scene
-from models.detection.synthetic.symbols import KINDS, draw_symbol, payload_split, read
 from models.reporting import Silence
+from models.synthetic.symbols import KINDS, draw_symbol, payload_split, read
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
+from typing import Generic
 
 from models.data.near_duplicates import NearDuplicate, find_near_duplicates
+from models.data.raw import CheckedPicture, Findings, ListedT, Splits
 from models.data.splits import SPLITS
-from models.detection.data.checks import CheckedPicture, Findings
 from models.families import Rejected
 from models.reporting import Reporter
 
-Split = dict[str, list[CheckedPicture]]
-
 
 @dataclass
-class Duplicates:
+class Duplicates(Generic[ListedT]):
     """Which pictures show nearly the same."""
 
-    pairs: list[tuple[CheckedPicture, CheckedPicture, float]] = field(default_factory=list)
+    pairs: list[tuple[CheckedPicture[ListedT], CheckedPicture[ListedT], float]] = field(
+        default_factory=list
+    )
     """Two pictures, and the largest difference of a part; 0 for the same bytes."""
     keys: dict[str, str] = field(default_factory=dict)
     """A name for each group, by a picture's digest; a picture on its own isn't in it."""
 
-    def key(self, one: CheckedPicture) -> str:
+    def key(self, one: CheckedPicture[ListedT]) -> str:
         """Name the group of a picture, which may be its own."""
         return self.keys.get(one.facts.digest, one.facts.digest)
 
 
-def find_duplicates(pictures: Split, reporter: Reporter) -> Duplicates:
+def find_duplicates(pictures: Splits[ListedT], reporter: Reporter) -> Duplicates[ListedT]:
     """Look for pictures that show nearly the same, in all splits; the files' order is no matter."""
     everything = sorted(
         (one for found in pictures.values() for one in found),
@@ -60,7 +59,9 @@ def _group_keys(digests: Sequence[str], pairs: Sequence[NearDuplicate]) -> dict[
     return {digest: key for digest, key in group.items() if len(members[key]) > 1}
 
 
-def take_out(splits: Split, duplicates: Duplicates, findings: Findings) -> Split:
+def take_out(
+    splits: Splits[ListedT], duplicates: Duplicates[ListedT], findings: Findings
+) -> Splits[ListedT]:
     """Leave pictures out of val and test that train, or the same split, has too.
 
     A picture of val that is in test leaves val. What is left out is listed with its twin.
@@ -68,8 +69,8 @@ def take_out(splits: Split, duplicates: Duplicates, findings: Findings) -> Split
     Raises:
         ValueError: nothing is left of val or test.
     """
-    held: dict[str, tuple[str, CheckedPicture]] = {}
-    result: Split = {}
+    held: dict[str, tuple[str, CheckedPicture[ListedT]]] = {}
+    result: Splits[ListedT] = {}
     for split in ("train", "test", "val"):
         kept = []
         for one in splits.get(split, []):
@@ -92,12 +93,23 @@ def take_out(splits: Split, duplicates: Duplicates, findings: Findings) -> Split
 
 
 def report_duplicates(
-    duplicates: Duplicates, splits: Mapping[str, Sequence[CheckedPicture]], reporter: Reporter
+    duplicates: Duplicates[ListedT],
+    splits: Mapping[str, Sequence[CheckedPicture[ListedT]]],
+    agree: Callable[[ListedT, ListedT], bool],
+    labels: str,
+    reporter: Reporter,
 ) -> list[str]:
     """List the pairs as a table, and say what contradicts itself.
 
+    Args:
+        duplicates: what shows nearly the same.
+        splits: the pictures that stay.
+        agree: whether the same is written down about two pictures.
+        labels: what is written down, in the plural, such as `boxes`.
+        reporter: takes the table.
+
     Returns:
-        One line for each two files of the same bytes that have other boxes.
+        One line for each two files of the same bytes about which other things are written down.
     """
     where = {id(one.picture): split for split, found in splits.items() for one in found}
     rows: list[list[object]] = [
@@ -117,12 +129,7 @@ def report_duplicates(
         for row in rows[:5]:
             reporter.log(f"  {row[0]} ({row[1]}) and {row[2]} ({row[3]})")
     return [
-        f"{one.picture.name} and {other.picture.name} are the same picture with other boxes"
+        f"{one.picture.name} and {other.picture.name} are the same picture with other {labels}"
         for one, other, difference in duplicates.pairs
-        if difference == 0 and _boxes(one) != _boxes(other)
+        if difference == 0 and not agree(one.picture, other.picture)
     ]
-
-
-def _boxes(one: CheckedPicture) -> set[tuple[float, ...]]:
-    rows = np.column_stack([one.picture.labels, one.picture.boxes.round(1)])
-    return {tuple(row) for row in rows.tolist()}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from models.data.duplicates import Duplicates
+from models.data.raw import UNSPLIT, CheckedPicture, ListedT, Splits
+from models.data.split_options import SplitOptions
 from models.data.splits import SPLITS, draw_splits
-from models.detection.data.annotations import UNSPLIT
-from models.detection.data.checks import CheckedPicture
-from models.detection.data.duplicates import Duplicates, Split
-from models.detection.data.options import SplitOptions
 
 
 def divide(
-    pictures: Split, options: SplitOptions, duplicates: Duplicates
-) -> tuple[Split, dict[str, str]]:
+    pictures: Splits[ListedT],
+    options: SplitOptions,
+    duplicates: Duplicates[ListedT],
+    stratum: Callable[[ListedT], str] | None = None,
+) -> tuple[Splits[ListedT], dict[str, str]]:
     """Give every picture its split.
 
     With `options.keep`, splits that came stay as they are. One that is missing is drawn from
@@ -22,6 +26,8 @@ def divide(
         pictures: By split, or all under `UNSPLIT`.
         options: What to keep, ratios and seed.
         duplicates: Which pictures show nearly the same.
+        stratum: Names the kind of a picture, such as its class: each kind is divided in the same
+            proportion. All are of one kind unless given.
 
     Returns:
         Pictures by `train`, `val`, `test`, each ordered by name, and where each split came from.
@@ -33,7 +39,8 @@ def divide(
     came = {name: found for name, found in pictures.items() if name != UNSPLIT and found}
     if not options.keep or not came:
         everything = [one for found in pictures.values() for one in found]
-        return _draw(everything, ratios, options.seed, duplicates), dict.fromkeys(SPLITS, "drawn")
+        drawn = _draw(everything, ratios, options.seed, duplicates, stratum)
+        return drawn, dict.fromkeys(SPLITS, "drawn")
     if "train" not in came:
         raise ValueError(
             f"the data came with {' and '.join(came)} but no train split: set split.keep=false to "
@@ -41,13 +48,14 @@ def divide(
         )
     origin = dict.fromkeys(came, "kept")
     missing = [name for name in SPLITS if name not in came and ratios[name] > 0]
-    result: Split = {name: sorted(came.get(name, []), key=_name) for name in SPLITS}
+    result: Splits[ListedT] = {name: sorted(came.get(name, []), key=_name) for name in SPLITS}
     if missing:
         drawn = _draw(
             came["train"],
             {name: ratios[name] for name in ("train", *missing)},
             options.seed,
             duplicates,
+            stratum,
         )
         result |= {name: drawn[name] for name in ("train", *missing)}
         origin["train"] = f"kept, less {' and '.join(missing)}"
@@ -56,14 +64,20 @@ def divide(
 
 
 def _draw(
-    pictures: list[CheckedPicture], ratios: dict[str, float], seed: int, duplicates: Duplicates
-) -> Split:
-    names = draw_splits([duplicates.key(one) for one in pictures], ratios, seed)
-    result: Split = {name: [] for name in SPLITS}
+    pictures: list[CheckedPicture[ListedT]],
+    ratios: dict[str, float],
+    seed: int,
+    duplicates: Duplicates[ListedT],
+    stratum: Callable[[ListedT], str] | None,
+) -> Splits[ListedT]:
+    keys = [duplicates.key(one) for one in pictures]
+    strata = [stratum(one.picture) for one in pictures] if stratum else None
+    names = draw_splits(keys, ratios, seed, strata)
+    result: Splits[ListedT] = {name: [] for name in SPLITS}
     for one, name in sorted(zip(pictures, names, strict=True), key=lambda pair: _name(pair[0])):
         result[name].append(one)
     return result
 
 
-def _name(one: CheckedPicture) -> str:
+def _name(one: CheckedPicture[ListedT]) -> str:
     return one.picture.name

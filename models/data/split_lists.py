@@ -6,14 +6,14 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from models.data.raw import UNSPLIT, ListedT, RawPictures
 from models.data.splits import SPLITS, split_name
-from models.detection.data.annotations import UNSPLIT, AnnotatedPicture, RawDataset
 from models.families import Rejected
 
 TABLE = "splits.csv"
 
 
-def apply_lists(folder: Path, raw: RawDataset) -> None:
+def apply_lists(folder: Path, raw: RawPictures[ListedT]) -> None:
     """Divide the pictures as the folder's lists say, if it has any.
 
     `splits.csv` has the columns `split` and `file`, as prepared datasets hold it, and rules over
@@ -34,10 +34,10 @@ def apply_lists(folder: Path, raw: RawDataset) -> None:
     if not wanted:
         return
     pictures = {one.name: one for found in raw.splits.values() for one in found}
-    by_last: dict[str, list[AnnotatedPicture]] = {}
+    by_last: dict[str, list[ListedT]] = {}
     for one in pictures.values():
         by_last.setdefault(one.file.name, []).append(one)
-    splits: dict[str, list[AnnotatedPicture]] = {
+    splits: dict[str, list[ListedT]] = {
         split: [] for split in (*SPLITS, UNSPLIT) if split in wanted
     }
     placed: dict[str, str] = {}
@@ -66,9 +66,9 @@ def apply_lists(folder: Path, raw: RawDataset) -> None:
 
 def _named(
     name: str,
-    pictures: Mapping[str, AnnotatedPicture],
-    by_last: Mapping[str, Sequence[AnnotatedPicture]],
-) -> AnnotatedPicture | None:
+    pictures: Mapping[str, ListedT],
+    by_last: Mapping[str, Sequence[ListedT]],
+) -> ListedT | None:
     path = PurePosixPath(name.replace("\\", "/"))
     if str(path) in pictures:
         return pictures[str(path)]
@@ -93,7 +93,7 @@ def _table(file: Path) -> dict[str, list[str]]:
     return found
 
 
-def _lists(folder: Path, raw: RawDataset) -> dict[str, list[str]]:
+def _lists(folder: Path, raw: RawPictures[ListedT]) -> dict[str, list[str]]:
     """Names by split; a list of anything but pictures is somebody else's."""
     known = {one.file.name for found in raw.splits.values() for one in found}
     lists: dict[str, list[str]] = {}

@@ -1,0 +1,92 @@
+"""What each action may be given: the fields' types and which must be there.
+
+`contract.txt` is drawn from the request schemas of the SDK (`tests/agent/server/test_contract.py`
+writes it anew) so that the server needn't load the SDK. We are as lenient as clients need: null
+stands for an absent field, a lone value for a list of one, `1.0` for `1`, and texts of a query
+string for numbers and booleans. Names that aren't listed are the handler's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .errors import BadRequestError
+
+_PATH = Path(__file__).with_name("contract.txt")
+_FLAGS = {"true", "false", "1", "0"}
+_SAYS = {
+    "text": "a text",
+    "flag": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "table": "an object",
+}
+
+
+@cache
+def _contract() -> dict[str, dict[str, str]]:
+    """Field kinds by action; a required field's kind ends in `!`, a list's in `*`."""
+    contract = {}
+    for line in _PATH.read_text(encoding="utf-8").splitlines():
+        name, *fields = line.split()
+        contract[name] = dict(field.rsplit(":", 1) for field in fields)
+    return contract
+
+
+def actions() -> frozenset[str]:
+    """The actions that the SDK's schemas declare."""
+    return frozenset(_contract())
+
+
+def check(action: str, body: Mapping[str, Any]) -> None:
+    """Refuse a body whose fields have the wrong type, or lacks one that must be there.
+
+    Raises:
+        BadRequestError: It names the first such field.
+    """
+    for name, kind in _contract().get(action, {}).items():
+        value = body.get(name)
+        if value is None:
+            if kind.endswith("!") and name not in body:
+                raise BadRequestError(f"{name} is missing")
+            continue
+        kind = kind.rstrip("!")
+        if kind.endswith("*"):
+            kind = kind.rstrip("*")
+            if isinstance(value, list):
+                if not all(item is None or _is(item, kind) for item in value):
+                    raise BadRequestError(f"{name} must be a list, each item {_SAYS[kind]}")
+                continue
+            if kind == "any" or not _is(value, kind):
+                raise BadRequestError(f"{name} must be a list")
+        elif not _is(value, kind):
+            raise BadRequestError(f"{name} must be {_SAYS[kind]}")
+
+
+def _is(value: Any, kind: str) -> bool:
+    if kind == "any":
+        return True
+    if kind == "text":
+        return isinstance(value, str)
+    if kind == "table":
+        return isinstance(value, dict)
+    if kind == "flag":
+        return isinstance(value, (bool, int)) or (
+            isinstance(value, str) and value.lower() in _FLAGS
+        )
+    if isinstance(value, str):
+        return _is_number(value)
+    if isinstance(value, float) and kind == "integer":
+        return value.is_integer()
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
