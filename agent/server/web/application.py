@@ -26,7 +26,7 @@ API_PREFIX = "/api"
 _NESTED = ("", "html", "build", "dist")
 _NO_STORE = {"cache-control": "no-store"}
 _LOCKED = {"x-frame-options": "SAMEORIGIN", "referrer-policy": "same-origin"}
-_FILE_NAME = re.compile(r"/[^/]+\.[A-Za-z0-9]{1,12}$")
+_FILE_NAME = re.compile(r"/[^/]*\.[A-Za-z0-9]{1,12}$")
 
 
 def locate(folder: Path) -> Path:
