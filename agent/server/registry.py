@@ -132,7 +132,16 @@ class Call:
         return value
 
 
-Handler = Callable[[Call], Data]
+@dataclass(frozen=True)
+class Attachment:
+    """An answer that is a file instead of data in an envelope."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
+Handler = Callable[[Call], "Data | Attachment"]
 F = TypeVar("F", bound=Handler)
 
 

@@ -111,7 +111,7 @@ class Assets:
         if tag in asked.get("if-none-match", ""):
             return Answer(b"", kind, headers, 304)
         packed = None
-        if kind.startswith(_TEXTS) and found.st_size >= _LEAST and _takes_gzip(asked):
+        if kind.startswith(_TEXTS) and found.st_size >= _LEAST and requests.takes_gzip(scope):
             packed = self._gzip(path, found)
             headers["content-encoding"] = "gzip"
         return Answer(path.read_bytes() if packed is None else packed, kind, headers)
@@ -125,14 +125,6 @@ class Assets:
             while sum(map(len, self._compressed.values())) > _KEPT:
                 self._compressed.popitem(last=False)
         return packed
-
-
-def _takes_gzip(asked: Mapping[str, str]) -> bool:
-    offers = [offer.partition(";") for offer in asked.get("accept-encoding", "").split(",")]
-    return any(
-        name.strip() in ("gzip", "*") and weight.replace(" ", "") not in ("q=0", "q=0.0")
-        for name, _, weight in offers
-    )
 
 
 async def respond(scope: Scope, send: Send, answer: Answer) -> None:

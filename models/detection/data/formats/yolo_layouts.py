@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from models.data.looking import files_below, walk
 from models.data.pictures import PICTURE_SUFFIXES
 from models.data.raw import UNSPLIT
 from models.data.splits import split_in, split_name
@@ -109,7 +110,7 @@ def places(folder: Path) -> dict[str, list[Path]]:
     if found:
         return found
     if images and texts and texts.is_dir():
-        return {UNSPLIT: [images]} if _has_texts(texts.rglob("*")) else {}
+        return {UNSPLIT: [images]} if _has_texts(walk(texts)) else {}
     return {UNSPLIT: [folder]} if _has_texts(folder.glob("*")) else {}
 
 
@@ -172,13 +173,7 @@ def inside(folder: Path, entry: str) -> Path | None:
 
 def pictures_in(folder: Path) -> list[Path]:
     """Pictures anywhere below a folder, in fixed order."""
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in PICTURE_SUFFIXES
-        and file.is_file()
-        and not file.name.startswith(".")
-    )
+    return files_below(folder, PICTURE_SUFFIXES)
 
 
 def label_file(folder: Path, picture: Path) -> Path:

@@ -37,7 +37,8 @@ class Places:
         parts = [part for part in path.parts if part not in ("/", ".", "..")]
         if not parts:
             return None
-        home = beside.relative_to(self.folder).parts
+        inside = beside.is_relative_to(self.folder)
+        home = beside.relative_to(self.folder).parts if inside else ()
         for start in range(len(parts)):
             tail = "/".join(parts[start:])
             for count in range(len(home), -1, -1):
