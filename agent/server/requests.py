@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from typing import Any
@@ -10,10 +9,13 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
+from .encoding import loads
 from .errors import ApiError, BadRequestError
 from .settings import API_VERSION
 
-_PATH = re.compile(r"/(?:v(?P<version>[0-9]+(?:\.[0-9]+)?)/)?(?P<action>[a-z_]+\.[a-z_0-9]+)/?")
+_PATH = re.compile(
+    r"(?:/api)?/(?:v(?P<version>[0-9]+(?:\.[0-9]+)?)/)?(?P<action>[a-z_]+\.[a-z_0-9]+)/?"
+)
 
 
 def endpoint(path: str) -> tuple[str, str]:
@@ -34,6 +36,15 @@ def endpoint(path: str) -> tuple[str, str]:
 def headers(scope: Scope) -> dict[str, str]:
     """The request's headers, names in lower case."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def takes_gzip(scope: Scope) -> bool:
+    """Whether the client can unpack gzip."""
+    offers = headers(scope).get("accept-encoding", "").split(",")
+    return any(
+        name.strip() in ("gzip", "*") and weight.replace(" ", "") not in ("q=0", "q=0.0")
+        for name, _, weight in (offer.partition(";") for offer in offers)
+    )
 
 
 async def body(receive: Receive, limit: int) -> bytes:
@@ -84,7 +95,7 @@ def arguments(
 
 def _json(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return loads(raw)
     except (ValueError, RecursionError) as error:
         raise BadRequestError(f"the body is not JSON: {error}") from error
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from models.synthetic.symbologies import Symbology
 
 _ALPHANUMERIC = string.ascii_uppercase + string.digits
+_UNLIKE_DIGITS = str.maketrans("IOQ", "JPR")
 # Out of ten buckets of payloads; one bucket has one split.
 _BUCKETS = ("train",) * 6 + ("val",) * 2 + ("test",) * 2
 
@@ -103,11 +104,23 @@ def payload_split(text: str) -> str:
     return _BUCKETS[zlib.crc32(text.encode()) % len(_BUCKETS)]
 
 
-def draw_symbol(rng: np.random.Generator, symbology: Symbology, split: str) -> Symbol:
-    """Make a symbol with a random payload that belongs to `split`."""
+def draw_symbol(
+    rng: np.random.Generator, symbology: Symbology, split: str, legible: bool = False
+) -> Symbol:
+    """Make a symbol with a random payload that belongs to `split`.
+
+    Args:
+        rng: Source of every choice.
+        symbology: Of the symbol.
+        split: `train`, `val` or `test`.
+        legible: Leave out the letters that people take for digits.
+    """
     kind = KINDS[symbology]
     while True:
-        barcode = zxingcpp.create_barcode(kind.draw(rng), kind.format, **_options(rng, symbology))
+        payload = kind.draw(rng)
+        if legible:
+            payload = payload.translate(_UNLIKE_DIGITS)
+        barcode = zxingcpp.create_barcode(payload, kind.format, **_options(rng, symbology))
         if payload_split(barcode.text) == split:
             return _symbol(symbology, barcode)
 

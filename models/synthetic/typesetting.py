@@ -47,8 +47,14 @@ class Print:
     """What it says, without the gaps between groups."""
     line: tuple[int, int, int, int]
     """Frame of the characters, x0, y0, x1, y1."""
-    whole: tuple[int, int, int, int]
-    """Frame of characters and bars."""
+    bars: tuple[int, int, int, int]
+    """Frame of the bars, without what reaches down between the digits."""
+
+    @property
+    def whole(self) -> tuple[int, int, int, int]:
+        """Frame of characters and bars."""
+        (x0, _, x1, y1), (left, top, right, _) = self.line, self.bars
+        return min(x0, left), top, max(x1, right), y1
 
 
 @dataclass(frozen=True)
@@ -179,8 +185,7 @@ def _draw(
             frames.append(frame)
     corners = np.array(frames)
     line = (*corners[:, :2].min(axis=0).tolist(), *corners[:, 2:].max(axis=0).tolist())
-    whole = (min(line[0], int(edges[0])), _PAD, max(line[2], int(edges[-1])), line[3])
-    return Print(cover, text, line, whole)
+    return Print(cover, text, line, (int(edges[0]), _PAD, int(edges[-1]), foot))
 
 
 def _stamp(

@@ -166,6 +166,7 @@ def _figures(call: Call, name: str, body: Data) -> Any:
     call.body = body
     try:
         found = ACTIONS[name].handler(call)
+        assert isinstance(found, dict)
     finally:
         call.body = asked
     return next((found[key] for key in ("plots", "metrics", "tasks") if key in found), found)
