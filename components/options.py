@@ -233,7 +233,7 @@ def _explain(
     given, where = origin.get(name, (details["input"], ""))
     if details["type"] in ("value_error", "assertion_error"):
         return name, f"{name}: {message}{where}"
-    shown = given if isinstance(given, str) else json.dumps(given, default=str)
+    shown = given if isinstance(given, str) else json.dumps(given, default=str, ensure_ascii=False)
     return name, f"{name}: expected {options[name].expected}, got '{shown}'{where}"
 
 
