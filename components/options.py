@@ -99,8 +99,10 @@ def _walk(config: type[BaseModel], prefix: str, instance: BaseModel | None) -> I
         else:
             default = field.get_default(call_default_factory=True, validated_data={})
         if is_table(field.annotation):
-            # The table's default may differ from what its type would say alone.
-            given = default if isinstance(default, BaseModel) else None
+            # The table's default may differ from what its type would say alone. Where it doesn't,
+            # the type's own is said: `auto`, where the table has resolved that.
+            same = isinstance(default, BaseModel) and default == type(default)()
+            given = default if isinstance(default, BaseModel) and not same else None
             yield from _walk(field.annotation, f"{prefix}{name}.", given)
         else:
             description = " ".join((field.description or "").split())

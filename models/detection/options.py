@@ -64,8 +64,8 @@ class TrainOptions(TrainingOptions):
 
     @model_validator(mode="after")
     def _smallest_size_fits(self) -> TrainOptions:
-        smallest = smallest_size(self.network.image_size, self.augmentation.multiscale)
-        if smallest < self.network.image_size:
+        smallest = smallest_size(self.network.side, self.augmentation.multiscale)
+        if smallest < self.network.side:
             try:
                 NetworkOptions.model_validate({**self.network.model_dump(), "image_size": smallest})
             except ValidationError as error:

@@ -56,7 +56,9 @@ def test_a_wrong_option_is_refused(
 ) -> None:
     with pytest.raises(ValidationError) as caught:
         model.model_validate(values)
-    assert ".".join(str(part) for part in caught.value.errors()[0]["loc"]) == where
+    found = ".".join(str(part) for part in caught.value.errors()[0]["loc"])
+    # pydantic adds which part of `number or auto` it tried.
+    assert found.removesuffix(".constrained-int") == where
 
 
 @pytest.mark.parametrize(
