@@ -21,6 +21,9 @@ class Collection:
         fields: The known top-level fields; a filter on any other key is ignored.
         columns: Top-level fields with a generated column.
         indexes: Column lists to index.
+        lists_by: Column lists to index together with `filtered`.
+        filtered: Columns that lists are filtered and sorted by. With them in the index, a list of
+            100,000 is gone through without reading one document.
         parts: Top-level fields held in rows of their own.
         lists: Dotted names of arrays of objects, searched through when a name goes into them.
         dates: Fields that hold a time.
@@ -33,6 +36,8 @@ class Collection:
     fields: frozenset[str]
     columns: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...]
+    lists_by: tuple[tuple[str, ...], ...] = ()
+    filtered: tuple[str, ...] = ()
     parts: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset({"created", "last_update", "last_change"})
@@ -69,11 +74,14 @@ TASKS = Collection(
     ),
     columns=(
         "name", "project", "parent", "type", "status", "user", "created", "started", "completed",
-        "last_update", "last_change", "tags", "system_tags", "active_duration",
+        "last_update", "last_change", "tags", "system_tags", "active_duration", "comment",
+        "last_iteration",
     ),
-    indexes=(
-        ("project", "last_update"), ("status", "last_update"), ("last_update",), ("created",),
-        ("parent",), ("name",), STATISTICS,
+    indexes=(("parent",), ("name",), STATISTICS),
+    lists_by=(("last_update",), ("project", "last_update"), ("status", "last_update")),
+    filtered=(
+        "id", "name", "project", "parent", "type", "status", "user", "tags", "system_tags",
+        "comment", "created", "started", "completed", "last_change", "last_iteration",
     ),
     parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
     lists=frozenset({"models.input", "models.output", "execution.artifacts"}),

@@ -27,7 +27,7 @@ from . import clock
 from .documents import Collection
 from .encoding import dumps
 from .errors import BadRequestError
-from .patterns import compare, fold
+from .patterns import anywhere, compare, fold
 
 Term = tuple[str, list[Any]]
 """A piece of SQL and the values for its placeholders."""
@@ -328,9 +328,6 @@ def _search(where: Where, text: Any) -> None:
         return
     names = [name for name in _SEARCHED if name == "id" or name in where.collection.fields]
     where.add(
-        " OR ".join(
-            f"instr(lower(COALESCE({_literal(where.collection, name)}, '')), ?) > 0"
-            for name in names
-        ),
-        *[text.lower()] * len(names),
+        " OR ".join(f"{_literal(where.collection, name)} LIKE ? ESCAPE '!'" for name in names),
+        *[anywhere(text)] * len(names),
     )

@@ -90,11 +90,7 @@ def _reconcile(connection: sqlite3.Connection, collection: Collection) -> None:
                 f'ALTER TABLE {table} ADD COLUMN "{name}" '
                 f"GENERATED ALWAYS AS (json_extract(doc, '$.{name}')) VIRTUAL"
             )
-    for names in collection.indexes:
-        listed = ", ".join(f'"{name}"' for name in names)
-        connection.execute(
-            f"CREATE INDEX IF NOT EXISTS {index_name(collection, names)} ON {table} ({listed})"
-        )
+    _reindex(connection, collection)
     if collection.parts:
         connection.execute(
             f"CREATE TABLE IF NOT EXISTS {collection.parts_table} (id TEXT NOT NULL, "
@@ -105,3 +101,37 @@ def _reconcile(connection: sqlite3.Connection, collection: Collection) -> None:
 def index_name(collection: Collection, names: tuple[str, ...]) -> str:
     """The name of the index of some columns."""
     return f"{collection.table}_{'_'.join(names)}"
+
+
+def list_index(collection: Collection, names: tuple[str, ...]) -> str:
+    """The name of the index of some columns that also holds all that lists are filtered by."""
+    return f"{collection.table}_by_{'_'.join(names)}"
+
+
+def _reindex(connection: sqlite3.Connection, collection: Collection) -> None:
+    """Make the indexes that a collection declares; those it doesn't go."""
+    declared = {index_name(collection, names): names for names in collection.indexes}
+    for names in collection.lists_by:
+        rest = tuple(name for name in collection.filtered if name not in names)
+        declared[list_index(collection, names)] = names + rest
+    found = dict(
+        connection.execute(
+            "SELECT name, sql FROM sqlite_master "
+            "WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
+            (collection.table,),
+        ).fetchall()
+    )
+    wanted = {
+        name: f"CREATE INDEX {name} ON {collection.table} ({', '.join(map(_quoted, columns))})"
+        for name, columns in declared.items()
+    }
+    for name, sql in found.items():
+        if wanted.get(name) != sql:
+            connection.execute(f"DROP INDEX {name}")
+    for name, sql in wanted.items():
+        if found.get(name) != sql:
+            connection.execute(sql)
+
+
+def _quoted(column: str) -> str:
+    return f'"{column}"'

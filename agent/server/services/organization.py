@@ -82,8 +82,5 @@ def _hide(where: Where, criteria: Data) -> None:
 def _holders(call: Call, kind: str) -> list[Any]:
     """The projects that directly hold tasks of a kind: each pipeline and dataset is one."""
     where = filters_of(call, TASKS, KINDS[kind])
-    rows = call.db.rows(
-        f"SELECT DISTINCT project FROM tasks WHERE {where.sql}",  # noqa: S608
-        where.values,
-    )
+    rows = call.db.listed(TASKS, "DISTINCT project", f"WHERE {where.sql}", where.values)
     return [row[0] for row in rows if row[0]]

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import references, tree
 from ..documents import MODELS, PROJECTS, TASKS, USERS, Collection
+from ..encoding import loads
 from ..errors import BadRequestError
 from ..events.scalars import digest
 from ..query import Where, compile_filters, has_tag, tag_text
@@ -34,16 +35,17 @@ def tags_of(call: Call, wheres: list[Where]) -> Data:
     for kind in ("tags", "system_tags") if call.flag("include_system") else ("tags",):
         found: set[str] = set()
         for where in wheres:
-            table = where.collection.table
             narrowed = compile_filters(
                 where.collection, {name: chosen.get(name) for name in ("tags", "system_tags")}
             )
-            rows = call.db.rows(
-                f"SELECT DISTINCT e.value FROM (SELECT {kind} FROM {table} "  # noqa: S608
-                f"WHERE {where.sql} AND {narrowed.sql}) found, json_each(found.{kind}) e",
+            rows = call.db.listed(
+                where.collection,
+                f"DISTINCT {kind}",
+                f"WHERE {where.sql} AND {narrowed.sql}",
                 (*where.values, *narrowed.values),
             )
-            found.update(str(row[0]) for row in rows if row[0] is not None)
+            # Few different lists of tags stand on many documents.
+            found.update(str(tag) for (listed,) in rows if listed for tag in loads(listed))
         answer[kind] = sorted(found)
     return answer
 
@@ -176,7 +178,8 @@ def get_task_parents(call: Call) -> Data:
     if state:
         where.add(f"{'NOT ' if state == 'active' else ''}{has_tag('system_tags')}",
                   tag_text(ARCHIVED))  # fmt: skip
-    chosen = Where(TASKS).add(f"id IN (SELECT parent FROM tasks WHERE {where.sql})", *where.values)  # noqa: S608
+    parents = call.db.listed(TASKS, "DISTINCT parent", f"WHERE {where.sql}", where.values)
+    chosen = Where(TASKS).among("id", [row[0] for row in parents])
     if call.text("task_name"):
         named = compile_filters(TASKS, {"name": call.text("task_name")})
         chosen.add(named.sql, *named.values)
@@ -191,10 +194,7 @@ def get_user_names(call: Call) -> Data:
     if entity not in ("task", "model"):
         raise BadRequestError("entity must be task or model")
     where = within(call, TASKS if entity == "task" else MODELS)
-    rows = call.db.rows(
-        f"SELECT DISTINCT user FROM {where.collection.table} WHERE {where.sql}",  # noqa: S608
-        where.values,
-    )
+    rows = call.db.listed(where.collection, "DISTINCT user", f"WHERE {where.sql}", where.values)
     names = call.db.names(USERS, [row[0] for row in rows])
     users = [{"id": identity, "name": name} for identity, name in names.items()]
     return {"users": sorted(users, key=lambda user: user["name"])}

@@ -162,11 +162,8 @@ def _whole(value: Any) -> int:
 
 def of_users(call: Call, users: list[str]) -> list[str]:
     """The projects in which, or below which, users have made tasks."""
-    rows = call.db.rows(
-        "SELECT DISTINCT project FROM tasks WHERE user IN (SELECT value FROM json_each(?)) "
-        "AND project IS NOT NULL",
-        (dumps(users),),
-    )
+    where = Where(TASKS).among("user", users).add("project IS NOT NULL")
+    rows = call.db.listed(TASKS, "DISTINCT project", f"WHERE {where.sql}", where.values)
     return _with_parents(call, [row[0] for row in rows])
 
 
@@ -178,10 +175,7 @@ def holding(call: Call) -> list[str]:
     criteria = {**KINDS[kind], "tags": call.body.get("children_tags")}
     where = compile_filters(TASKS, criteria)
     where.add("project IS NOT NULL")
-    rows = call.db.rows(
-        f"SELECT DISTINCT project FROM tasks WHERE {where.sql}",  # noqa: S608
-        where.values,
-    )
+    rows = call.db.listed(TASKS, "DISTINCT project", f"WHERE {where.sql}", where.values)
     return _with_parents(call, [row[0] for row in rows])
 
 

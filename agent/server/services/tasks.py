@@ -220,8 +220,7 @@ def get_types(call: Call) -> Data:
     """The task types in use."""
     projects = call.texts("projects")
     where = "project IN (SELECT value FROM json_each(?))" if projects else "?"
-    rows = call.db.rows(
-        f"SELECT DISTINCT type FROM tasks WHERE {where}",  # noqa: S608
-        (dumps(projects) if projects else 1,),
+    rows = call.db.listed(
+        TASKS, "DISTINCT type", f"WHERE {where}", (dumps(projects) if projects else 1,)
     )
     return {"types": sorted(kind for (kind,) in rows)}
