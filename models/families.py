@@ -124,6 +124,8 @@ class Tuning:
     """At the thresholds."""
     per_class: dict[str, float] = field(default_factory=dict)
     """By class name, for the classes that have a threshold of their own."""
+    postprocessing: Mapping[str, Any] = field(default_factory=dict)
+    """What else was fitted on validation, by its name in the package's `postprocessing`."""
 
 
 Postprocessor = Callable[

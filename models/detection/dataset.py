@@ -14,7 +14,7 @@ from models.detection.labels import Labels as Labels
 from models.detection.labels import read_categories as read_categories
 from models.detection.labels import read_labels as read_labels
 from models.detection.options import SIZE_STEP
-from models.detection.reading import read_picture as read_picture
+from models.data.reading import read_picture as read_picture
 from models.detection.scene import Scene
 from models.preprocessing import Preprocessing
 from models.reporting import Image
