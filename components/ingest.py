@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from components.options import Options
 from components.run import Run
 from components.run.links import fetch_files, is_cloud, list_files
+from components.run.trees import files_of
 from components.stage import Stage, StageOptions, StageResult
 from models.families import Family, families, family
 
@@ -120,7 +121,8 @@ def ingest(config: IngestConfig, run: Run) -> IngestResult:
     annotations = found.recognise(_with_names(raw, links, run))
     if annotations is None:
         raise ValueError(_not_recognised(config, raw))
-    files = sum(1 for path in raw.rglob("*") if path.is_file()) + len(links)
+    raw = _plain_files(raw, run)
+    files = len(files_of(raw)) + len(links)
     run.log(f"{config.data.source}: {files} files, annotations as {annotations}")
     saved = run.save_dataset(
         raw,
@@ -135,6 +137,24 @@ def ingest(config: IngestConfig, run: Run) -> IngestResult:
     return IngestResult(
         dataset=saved.id, name=saved.name, version=saved.version, format=annotations, files=files
     )
+
+
+def _plain_files(raw: Path, run: Run) -> Path:
+    """Give a folder without symbolic links: the SDK leaves out what lies behind links to folders.
+
+    Returns:
+        The folder itself, or one with hard links to the same files.
+    """
+    inside = (Path(at, name) for at, *names in os.walk(raw) for one in names for name in one)
+    if not any(path.is_symlink() for path in inside):
+        return raw
+    from models.data.writing import link_or_copy
+
+    target = run.folder / "plain"
+    for file in files_of(raw):
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(raw / file, target / file)
+    return target
 
 
 def _linked(config: IngestConfig, run: Run) -> tuple[Path, dict[str, str]]:

@@ -24,6 +24,8 @@ from models.reporting import Image, Reporter
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from models.deployment.entry import Standalone
+    from models.model_card.terms import CardTerms
     from models.package import ModelCard, Output
     from models.preprocessing import Placement
     from models.training.options import FinetuneOptions
@@ -98,7 +100,8 @@ class Evaluation:
     per_class: Sequence[dict[str, Any]]
     """One row a class, the same keys in each."""
     details: dict[str, Any] = field(default_factory=dict)
-    """Further JSON-able tables, by name."""
+    """Further JSON-able tables, by name. The model's card draws `charts` (a list of what
+    `models.model_card.charts.curves` takes, each with a `title`) and `confusion`."""
 
 
 @dataclass(frozen=True)
@@ -274,9 +277,6 @@ class Family(Protocol):
     """The figure that picks the best epoch unless the options say otherwise."""
     gate_metric: str
     """The figure that lets a model go on unless the options say otherwise."""
-    standalone: str
-    """Package with the code that a deployment ships: `predict` (its `main` is the command line),
-    `model` and `description`; empty if the family's models can't be packed."""
     synthetic_options: type[BaseModel]
     prepare_options: type[BaseModel]
     train_options: type[BaseModel]
@@ -379,13 +379,20 @@ class Family(Protocol):
             results of all pictures one behind the other; texts as objects.
         """
 
-    def full_postprocessing(self, card: ModelCard) -> dict[str, Any]:
-        """Write down a package's postprocessing with every default, for code shipped alone."""
-
     def input_step(self, card: ModelCard) -> int | None:
         """Say in which steps of pixels the input may be cut smaller by padding alone.
 
         None where the network takes one size only, or finds other things on another. No torch.
+        """
+
+    def card_terms(self) -> CardTerms:
+        """Say how such models are spoken of in their cards. No torch."""
+
+    def standalone(self, card: ModelCard) -> Standalone:
+        """Describe the code that runs this model without this project. No torch.
+
+        Raises:
+            ValueError: the description isn't understood, or such models can't be shipped.
         """
 
     def presenter(self, card: ModelCard) -> Presenter:

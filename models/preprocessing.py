@@ -29,9 +29,10 @@ class Preprocessing(Resizing, BaseModel):
     """Of the network's input, pixels."""
     width: int = Field(ge=1, le=8192)
     """Of the network's input, pixels."""
-    resize_mode: Literal["letterbox", "stretch"] = "letterbox"
-    """`letterbox` keeps the picture's shape and pads the rest; `stretch` fills the input. Inner
-    sizes of a letterbox are rounded half to even."""
+    resize_mode: Literal["letterbox", "stretch", "line"] = "letterbox"
+    """`letterbox` keeps the picture's shape and pads the rest; `stretch` fills the input; `line`
+    fills its height, keeps the shape and pads what is left of the width, and squeezes what is too
+    wide. Inner sizes are rounded half to even."""
     alignment: Literal["centre", "top-left"] = "centre"
     """Where a letterboxed picture lies; `centre` puts the odd pixel right and below."""
     fill: tuple[Level, Level, Level] = (114, 114, 114)

@@ -102,7 +102,9 @@ class Resizing:
         """Height, width, top and left of the picture in the input, pixels."""
         if self.resize_mode == "stretch":
             return self.height, self.width, 0, 0
-        scale = min(self.width / width, self.height / height)
+        scale = self.height / height
+        if self.resize_mode != "line":
+            scale = min(self.width / width, scale)
         inner_height = min(self.height, max(1, round(height * scale)))
         inner_width = min(self.width, max(1, round(width * scale)))
         if self.alignment == "top-left":

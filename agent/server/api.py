@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from .authentication import Authenticator
 from .credentials import Keys, User
 from .envelope import failure, success
 from .errors import ApiError, BadRequestError
-from .registry import ACTIONS, Action, Call, Mode
+from .registry import ACTIONS, Action, Attachment, Call, Data, Mode
 from .settings import API_VERSION, Settings
 from .store import Store
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _LARGE = 256 * 1024  # bytes; larger bodies are read, and larger answers written, off the event loop
+_PACKED = 64 * 1024  # bytes; larger answers are packed for clients that can unpack them
 _NOBODY = User("", "", "")
 
 
@@ -55,10 +57,14 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         name, version = scope["path"][:100], API_VERSION
+        code, answer = 200, b""
         try:
             name, version = requests.endpoint(scope["path"])
-            answer = await self._answer(name, version, scope, receive)
-            code = 200
+            found = await self._answer(name, version, scope, receive)
+            if isinstance(found, Attachment):
+                await respond(send, 200, found.content, found.kind.encode(), _saved_as(found))
+                return
+            answer = found
         except ApiError as error:
             code, answer = error.code, failure(name, version, error)
         except (OverflowError, UnicodeError, RecursionError) as error:
@@ -68,9 +74,16 @@ class Api:
             log.exception("%s failed", name)
             fault = ApiError(f"General error: {type(error).__name__}: {error}", code=500)
             code, answer = 500, failure(name, version, fault)
-        await respond(send, code, answer)
+        packed: list[tuple[bytes, bytes]] = []
+        if len(answer) > _PACKED and requests.takes_gzip(scope):
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._reading, gzip.compress, answer, 1)
+            packed = [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
+        await respond(send, code, answer, more=packed)
 
-    async def _answer(self, name: str, version: str, scope: Scope, receive: Receive) -> bytes:
+    async def _answer(
+        self, name: str, version: str, scope: Scope, receive: Receive
+    ) -> bytes | Attachment:
         headers = requests.headers(scope)
         raw = await requests.body(receive, self._settings.max_body)
         found = ACTIONS.get(name)
@@ -100,20 +113,21 @@ class Api:
             batch,
             headers.get("x-clearml-worker") or headers.get("x-trains-worker"),
             (scope.get("client") or ("",))[0],
+            version,
         )
         if found.mode is Mode.READ:
-            return success(name, version, found.handler(call))
+            return _written(name, version, found.handler(call))
         if found.mode is Mode.SCAN:
             return await loop.run_in_executor(self._reading, self._scan, found, call, version)
         call.db = self._store.writer
         data = await loop.run_in_executor(self._writing, self._transaction, found.handler, call)
         for finish in call.after:
             finish()
-        return success(name, version, data)
+        return _written(name, version, data)
 
-    def _scan(self, found: Action, call: Call, version: str) -> bytes:
+    def _scan(self, found: Action, call: Call, version: str) -> bytes | Attachment:
         call.db = self._store.reader()
-        return success(found.name, version, found.handler(call))
+        return _written(found.name, version, found.handler(call))
 
     def _transaction(self, work: Callable[[Call], T], call: Call) -> T:
         connection = call.db.connection
@@ -130,7 +144,21 @@ class Api:
         return result
 
 
-async def respond(send: Send, code: int, answer: bytes, kind: bytes = b"application/json") -> None:
+def _written(name: str, version: str, data: Data | Attachment) -> bytes | Attachment:
+    return data if isinstance(data, Attachment) else success(name, version, data)
+
+
+def _saved_as(file: Attachment) -> list[tuple[bytes, bytes]]:
+    return [(b"content-disposition", f'attachment; filename="{file.name}"'.encode())]
+
+
+async def respond(
+    send: Send,
+    code: int,
+    answer: bytes,
+    kind: bytes = b"application/json",
+    more: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
     """Send a whole answer. Head and body leave in one write: the loop joins them."""
     await send(
         {
@@ -140,6 +168,7 @@ async def respond(send: Send, code: int, answer: bytes, kind: bytes = b"applicat
                 (b"content-type", kind),
                 (b"content-length", str(len(answer)).encode()),
                 (b"x-content-type-options", b"nosniff"),
+                *more,
             ],
         }
     )

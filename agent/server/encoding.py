@@ -1,4 +1,4 @@
-"""JSON as we store and send it."""
+"""JSON as we store and send it: by orjson, and by the standard library where that says no."""
 
 from __future__ import annotations
 
@@ -6,20 +6,44 @@ import json
 import math
 from typing import Any
 
+import orjson
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
+def encode(value: Any) -> bytes:
+    """Compact JSON in UTF-8. What JSON can't say (NaN, infinities) becomes null."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # half a surrogate pair, a number of more than 64 bits, very deep nesting
+        return _slowly(value).encode("utf-8", errors="replace")
+
+
 def dumps(value: Any) -> str:
-    """Compact JSON text. What JSON can't say (NaN, infinities) becomes null."""
+    """The same as a text."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return _slowly(value)
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON text; `NaN` and infinities, which some clients write, are read too.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
+
+
+def _slowly(value: Any) -> str:
     try:
         return _ENCODER.encode(value)
     except ValueError:
         return _ENCODER.encode(_finite(value))
-
-
-def loads(text: str | bytes) -> Any:
-    """Read JSON text."""
-    return json.loads(text)
 
 
 def _finite(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from .encoding import dumps
+from .encoding import encode
 from .errors import ApiError
 from .settings import API_VERSION
 
@@ -45,4 +45,4 @@ def _body(
     }
     if error_data is not None:
         meta["error_data"] = error_data
-    return dumps({"meta": meta, "data": data}).encode("utf-8", errors="replace")
+    return encode({"meta": meta, "data": data})

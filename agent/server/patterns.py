@@ -13,6 +13,8 @@ from .errors import BadRequestError
 
 _LIMIT = 10_000  # characters; longer ones are a mistake or an attack
 _PLAIN = re.compile(r"(\^?)((?:[^\\.^$*+?{}\[\]|()]|\\[^A-Za-z0-9])+)(\$?)", re.DOTALL)
+_FOLDED = re.compile(r"\(\?i:([\x00-\x7f]*)\)", re.DOTALL)  # LIKE folds ASCII letters only
+_SPECIAL = re.compile(r"[!%_]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -24,7 +26,11 @@ def compare(sql: str, pattern: str) -> tuple[str, list[Any]]:
     """
     if len(pattern) > _LIMIT:
         raise BadRequestError(f"pattern longer than {_LIMIT} characters")
-    plain = _PLAIN.fullmatch(pattern)
+    folded = _FOLDED.fullmatch(pattern)
+    plain = _PLAIN.fullmatch(folded[1] if folded else pattern)
+    if plain and folded and not plain[1] and not plain[3]:
+        return f"{sql} LIKE ? ESCAPE '!'", [anywhere(_ESCAPED.sub(r"\1", plain[2]))]
+    plain = None if folded else plain
     if plain:
         start, text, end = plain[1], _ESCAPED.sub(r"\1", plain[2]), plain[3]
         if start and end:
@@ -38,6 +44,11 @@ def compare(sql: str, pattern: str) -> tuple[str, list[Any]]:
     except (re.error, RecursionError, OverflowError) as error:
         raise BadRequestError(f"not a regular expression: {pattern!r}: {error}") from error
     return f"matches(?, {sql})", [pattern]
+
+
+def anywhere(text: str) -> str:
+    """A text for `LIKE ? ESCAPE '!'` that matches where it stands anywhere, in either case."""
+    return "%" + _SPECIAL.sub(r"!\g<0>", text) + "%"
 
 
 def fold(pattern: str) -> str:

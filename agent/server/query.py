@@ -19,7 +19,7 @@ from __future__ import annotations
 # Field names are checked against `_PATH` before they are written into SQL; values are bound.
 # ruff: noqa: S608
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,7 @@ from . import clock
 from .documents import Collection
 from .encoding import dumps
 from .errors import BadRequestError
-from .patterns import compare, fold
+from .patterns import anywhere, compare, fold
 
 Term = tuple[str, list[Any]]
 """A piece of SQL and the values for its placeholders."""
@@ -51,6 +51,10 @@ class Where:
     def sql(self) -> str:
         """The condition."""
         return " AND ".join(f"({term})" for term in self.terms) or "1"
+
+    def among(self, name: str, values: Iterable[str]) -> Where:
+        """Demand that a column is one of some values, however many."""
+        return self.add(f'"{name}" IN (SELECT value FROM json_each(?))', dumps(list(values)))
 
     def add(self, sql: str, *values: Any) -> Where:
         """Demand one more thing, written in SQL."""
@@ -324,9 +328,6 @@ def _search(where: Where, text: Any) -> None:
         return
     names = [name for name in _SEARCHED if name == "id" or name in where.collection.fields]
     where.add(
-        " OR ".join(
-            f"instr(lower(COALESCE({_literal(where.collection, name)}, '')), ?) > 0"
-            for name in names
-        ),
-        *[text.lower()] * len(names),
+        " OR ".join(f"{_literal(where.collection, name)} LIKE ? ESCAPE '!'" for name in names),
+        *[anywhere(text)] * len(names),
     )

@@ -41,6 +41,8 @@ class Call:
     batch: list[Any] | None = None
     worker: str | None = None
     address: str = ""
+    version: str = ""
+    """The API version that the request names, the newest if it names none."""
     after: list[Callable[[], None]] = field(default_factory=list)
     """What to do once the transaction is committed."""
 
@@ -125,7 +127,16 @@ class Call:
         return value
 
 
-Handler = Callable[[Call], Data]
+@dataclass(frozen=True)
+class Attachment:
+    """An answer that is a file instead of data in an envelope."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
+Handler = Callable[[Call], "Data | Attachment"]
 F = TypeVar("F", bound=Handler)
 
 

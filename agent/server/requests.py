@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from typing import Any
@@ -10,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope
 
+from .encoding import loads
 from .errors import ApiError, BadRequestError
 from .settings import API_VERSION
 
@@ -34,6 +34,11 @@ def endpoint(path: str) -> tuple[str, str]:
 def headers(scope: Scope) -> dict[str, str]:
     """The request's headers, names in lower case."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def takes_gzip(scope: Scope) -> bool:
+    """Whether the client can unpack gzip."""
+    return "gzip" in headers(scope).get("accept-encoding", "")
 
 
 async def body(receive: Receive, limit: int) -> bytes:
@@ -84,7 +89,7 @@ def arguments(
 
 def _json(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return loads(raw)
     except (ValueError, RecursionError) as error:
         raise BadRequestError(f"the body is not JSON: {error}") from error
 

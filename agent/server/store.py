@@ -27,6 +27,11 @@ Document = dict[str, Any]
 
 _CHUNK = 500  # names in one SQL IN list; SQLite allows many more, this keeps statements cacheable
 
+_PLANS: dict[str, str] = {}
+"""By query: the hint with which it is best run."""
+
+_MOST_PLANS = 2000
+
 
 class Store:
     """The database file and its connections, one per thread that reads and one that writes."""
@@ -138,17 +143,70 @@ class Session:
         heads: Iterable[str] | None = None,
     ) -> list[Document]:
         """The documents for which an SQL condition on the table holds, in an SQL order."""
-        rows = self.rows(
-            f"SELECT id, doc FROM {collection.table} WHERE {where} "
-            f"ORDER BY {order} LIMIT ? OFFSET ?",
-            (*values, limit, offset),
-        )
+        table = collection.table
+        if limit < 0 or not collection.lists_by:
+            rows = self.rows(
+                f"SELECT id, doc FROM {table} WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?",
+                (*values, limit, offset),
+            )
+        else:
+            # Which ones is found in an index alone; then only their documents are read.
+            sql = f"WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
+            numbers = [
+                row[0] for row in self.listed(collection, "rowid", sql, (*values, limit, offset))
+            ]
+            found: dict[int, tuple[str, str]] = {}
+            for start in range(0, len(numbers), _CHUNK):
+                chunk = numbers[start : start + _CHUNK]
+                for number, *row in self.rows(
+                    f"SELECT rowid, id, doc FROM {table} WHERE rowid IN ({marks(chunk)})", chunk
+                ):
+                    found[number] = (row[0], row[1])
+            rows = [found[number] for number in numbers if number in found]
         documents: dict[str, Document] = {identity: loads(text) for identity, text in rows}
         self._add_parts(collection, documents, heads)
         return list(documents.values())
 
+    def listed(
+        self, collection: Collection, what: str, rest: str, values: Sequence[Any] = ()
+    ) -> list[tuple[Any, ...]]:
+        """Run a query over a collection, through the index for lists where that is best.
+
+        Left to itself, SQLite would rather go through the table, or through a narrow index in the
+        wanted order, and read every document on the way.
+
+        Args:
+            collection: Where to look.
+            what: What stands between SELECT and FROM: columns that the index holds.
+            rest: What follows the table's name, WHERE first.
+            values: For the placeholders.
+        """
+        table = collection.table
+        sql = f"SELECT {what} FROM {table} {rest}"
+        if not collection.lists_by:
+            return self.rows(sql, values)
+        if sql not in _PLANS:
+            if len(_PLANS) > _MOST_PLANS:
+                _PLANS.clear()
+            _PLANS[sql] = self._hint(collection, sql, values)
+        return self.rows(f"SELECT {what} FROM {table}{_PLANS[sql]} {rest}", values)
+
+    def _hint(self, collection: Collection, sql: str, values: Sequence[Any]) -> str:
+        table = collection.table
+        plans = [row[3] for row in self.rows(f"EXPLAIN QUERY PLAN {sql}", values)]
+        plan = next((plan for plan in plans if f" {table}" in plan), "")
+        narrow = " INDEX " in plan and f" INDEX {table}_by_" not in plan
+        ordered = narrow and " WHERE 1 ORDER" in sql  # the first rows of a narrow index will do
+        if not plan.startswith(f"SCAN {table}") or f" {table}_by_" in plan or ordered:
+            return ""
+        if f"{table}.doc" in sql:  # each document is read anyway
+            return ""
+        return f" INDEXED BY {schema.list_index(collection, collection.lists_by[0])}"
+
     def count(self, collection: Collection, where: str = "1", values: Sequence[Any] = ()) -> int:
         """How many documents there are for which an SQL condition holds."""
+        if collection.lists_by:
+            return int(self.listed(collection, "COUNT(*)", f"WHERE {where}", values)[0][0])
         row = self.row(f"SELECT COUNT(*) FROM {collection.table} WHERE {where}", values)
         return int(row[0]) if row else 0
 

@@ -8,10 +8,12 @@ from collections.abc import Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from models.data.looking import walk
+
 
 def files_of(folder: Path, leave_out: Container[str] = ()) -> list[Path]:
     """List all files below a folder in a fixed order, as paths relative to it."""
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    found = (path.relative_to(folder) for path in walk(folder))
     return sorted((p for p in found if str(p) not in leave_out), key=lambda path: path.as_posix())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from urllib.request import url2pathname
 
 from models.data.archive import ArchiveError, Limits, is_archive, unpack
 from models.data.download import download, probe, shown
+from models.data.looking import walk
 from models.data.sources import page_instead, resolve
 from models.reporting import Reporter
 
@@ -187,21 +187,12 @@ def _check_sha256(path: Path, expected: str | None, name: str) -> str:
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Relative path, size and modification time of each file; links are followed, once each."""
-    visited: set[tuple[int, int]] = set()
-    for where, folders, files in os.walk(folder, followlinks=True):
-        stat = os.stat(where)  # noqa: PTH116 - os.walk gives strings
-        if (stat.st_dev, stat.st_ino) in visited:
-            folders.clear()
-            continue
-        visited.add((stat.st_dev, stat.st_ino))
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            path = Path(where, name)
-            if not name.startswith(".") and path.exists():
-                found = path.stat()
-                relative = path.relative_to(folder).as_posix()
-                yield relative, found.st_size, found.st_mtime_ns
+    """Relative path, size and modification time of each file that isn't hidden."""
+    for path in walk(folder):
+        relative = path.relative_to(folder)
+        if not any(part.startswith(".") for part in relative.parts):
+            found = path.stat()
+            yield relative.as_posix(), found.st_size, found.st_mtime_ns
 
 
 def _digest(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from models.data.looking import walk
 from models.data.pictures import (
     PICTURE_SUFFIXES,
     PictureError,
@@ -73,7 +74,7 @@ def to_jpg(
     if target.resolve().is_relative_to(source.resolve()):
         raise ValueError(f"{target} lies in {source}: give a folder elsewhere")
     root = source if source.is_dir() else source.parent
-    files = sorted(f for f in source.rglob("*") if f.is_file()) if source.is_dir() else [source]
+    files = sorted(walk(source)) if source.is_dir() else [source]
     done = Written()
     wanted = [f for f in files if f.suffix.lower() in (*PICTURE_SUFFIXES, PDF)]
     done.ignored = len(files) - len(wanted)

@@ -21,7 +21,7 @@ from models.demo_page import wording
 from models.demo_page.running import Runners
 from models.demo_page.upload import PictureUpload
 from models.demo_page.video import drawing, predict_video, with_drawing
-from models.detection.standalone.pictures import SUFFIXES, read_picture
+from models.deployment.standalone.pictures import SUFFIXES, read_picture
 from models.reporting import Image
 
 OWN_THRESHOLDS = "The model's own threshold for each class"

@@ -16,11 +16,11 @@ _LIBRARIES = frozenset({"numpy", "cv2", "PIL"})
 """What shipped modules may import besides the standard library; runtimes are loaded by name."""
 
 
-def shipped_modules(entry: str) -> dict[str, str]:
-    """Collect a module and all of ours that it needs.
+def shipped_modules(*entries: str) -> dict[str, str]:
+    """Collect modules and all of ours that they need.
 
     Args:
-        entry: full name of the module, such as `models.detection.standalone.predict`.
+        entries: full names of the modules, such as `models.detection.standalone`.
 
     Returns:
         Source text by file name, flat; all import one another relatively.
@@ -30,7 +30,7 @@ def shipped_modules(entry: str) -> dict[str, str]:
     """
     texts: dict[str, str] = {}
     origins: dict[str, str] = {}
-    waiting = [entry]
+    waiting = list(entries)
     while waiting:
         module = waiting.pop()
         name = f"{module.rpartition('.')[2]}.py"

@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
+from models.deployment.entry import Standalone
 from models.deployment.modules import shipped_modules
 from models.deployment.readme import readme, requirements, weights_licence
+from models.deployment.standalone.model import StandaloneModel
 from models.families import family
 from models.package import ModelCard, ModelPackage
 from models.package.archive import write_zip
@@ -23,8 +26,9 @@ CODE = "sightline_model"
 """Name of the shipped Python package."""
 FORMATS: dict[str, Format] = {"onnxruntime": "onnx", "openvino": "openvino"}
 """What each runtime that needs no PyTorch opens."""
+_COMMAND = "models.deployment.standalone.predict"
 _MARK = f"{CODE}/__init__.py"
-_SCRIPT = f'''"""Find objects in pictures: python predict.py --help."""
+_SCRIPT = f'''"""Run the model over pictures: python predict.py --help."""
 
 import sys
 from pathlib import Path
@@ -32,17 +36,18 @@ from pathlib import Path
 # Also under `python -I`, which leaves the script's folder out.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from {CODE} import Model
 from {CODE}.predict import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Model))
 '''
 _INIT = '''"""A trained model that predicts with NumPy, OpenCV and one runtime alone."""
 
-from .detections import Detections
-from .model import Model
+from .{result_module} import {result}
+from .{model_module} import {model} as Model
 
-__all__ = ["Detections", "Model"]
+__all__ = ["{result}", "Model"]
 '''
 
 
@@ -82,23 +87,20 @@ def pack(
         documents: further texts by file name, such as a model card.
 
     Raises:
-        ValueError: no such form, a family that can't be packed, or something else lies at `out`.
+        ValueError: no such form, a model that can't be packed, or something else lies at `out`.
     """
     runtime = runtime or _offered(package)
     if runtime not in FORMATS:
         raise ValueError(f"runtime={runtime}: expected one of {', '.join(FORMATS)}")
     card = package.card
-    found = family(card.family)
-    if not found.standalone:
-        raise ValueError(f"models of the family '{card.family}' can't be packaged yet")
+    standalone = family(card.family).standalone(card)
     artifact = package.artifact(FORMATS[runtime], precision)
-    # Shipped code doesn't know the defaults.
-    card = card.model_copy(update={"postprocessing": found.full_postprocessing(card)})
+    card = card.model_copy(update={"postprocessing": dict(standalone.postprocessing)})
     _check_target(out)
     name = _plain(card.lineage.dataset.name or f"{card.family}-model")
     texts = {
-        **_code(found.standalone),
-        "README.md": readme(name, card, artifact, runtime),
+        **_code(standalone),
+        "README.md": readme(name, card, standalone, artifact, runtime),
         "requirements.txt": requirements(runtime),
         "LICENSE": _licence(),
         "LICENSE-WEIGHTS.txt": weights_licence(card),
@@ -109,7 +111,7 @@ def pack(
     draft = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         _write(package, card, artifact, texts, draft)
-        _check_readable(draft, found.standalone)
+        _check_readable(draft, standalone)
         files = sorted(path for path in draft.rglob("*") if path.is_file())
         size = sum(path.stat().st_size for path in files)
         if out.suffix.lower() == ".zip":
@@ -134,11 +136,19 @@ def _offered(package: ModelPackage) -> str:
     )
 
 
-def _code(entry: str) -> dict[str, str]:
-    modules = shipped_modules(f"{entry}.predict")
+def _code(standalone: Standalone) -> dict[str, str]:
+    model_module, model = standalone.model.split(":")
+    result_module, result = standalone.result.split(":")
+    modules = shipped_modules(_COMMAND, model_module, result_module)
+    start = _INIT.format(
+        model_module=model_module.rpartition(".")[2],
+        model=model,
+        result_module=result_module.rpartition(".")[2],
+        result=result,
+    )
     return {
         "predict.py": _SCRIPT,
-        _MARK: _INIT,
+        _MARK: start,
         **{f"{CODE}/{name}": text for name, text in modules.items()},
     }
 
@@ -163,11 +173,12 @@ def _write(
     ModelPackage.load(to)  # the copies are what the card says they are
 
 
-def _check_readable(folder: Path, standalone: str) -> None:
+def _check_readable(folder: Path, standalone: Standalone) -> None:
     """Make sure that the shipped code understands this model, before anybody gets it."""
-    description = importlib.import_module(f"{standalone}.description")
+    module, name = standalone.model.split(":")
+    model: type[StandaloneModel[Any]] = getattr(importlib.import_module(module), name)
     try:
-        description.read_description(folder)
+        model.check(folder)
     except ValueError as error:
         line = str(error).replace(f"{folder}/", "")
         raise ValueError(f"this model can't be packaged: {line}") from error

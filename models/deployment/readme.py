@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.deployment.entry import Standalone
 from models.package import Artifact, ModelCard
 
 REQUIREMENTS = {
@@ -26,12 +27,15 @@ def weights_licence(card: ModelCard) -> str:
     return f"Licence of the model's weights: {stated}\n{note}\nThe code: Apache-2.0, see LICENSE.\n"
 
 
-def readme(name: str, card: ModelCard, artifact: Artifact, runtime: str) -> str:
+def readme(
+    name: str, card: ModelCard, standalone: Standalone, artifact: Artifact, runtime: str
+) -> str:
     """Write `README.md`.
 
     Args:
         name: of the model.
         card: its description.
+        standalone: what the family says of it.
         artifact: the form that is shipped.
         runtime: what runs it.
     """
@@ -40,8 +44,8 @@ def readme(name: str, card: ModelCard, artifact: Artifact, runtime: str) -> str:
         [
             f"# {name}",
             "",
-            f"A model that finds {_listed(card.class_names)} in pictures. It runs on the CPU with "
-            f"{runtime}, NumPy and OpenCV; nothing else is installed, and nothing is downloaded.",
+            f"A model that {standalone.does}. It runs on the CPU with {runtime}, NumPy and OpenCV; "
+            f"nothing else is installed, and nothing is downloaded.",
             "",
             "## Run it",
             "",
@@ -62,8 +66,7 @@ def readme(name: str, card: ModelCard, artifact: Artifact, runtime: str) -> str:
             "model = Model()",
             'picture = cv2.imread("picture.jpg", cv2.IMREAD_COLOR_RGB)',
             "(found,) = model([picture])",
-            "for box, score, label in zip(found.boxes, found.scores, found.classes):",
-            "    print(model.classes[label], score, box)  # left, top, right, bottom in pixels",
+            *standalone.usage,
             "```",
             "",
             "One `Model` is for one thread at a time.",
@@ -85,11 +88,6 @@ def readme(name: str, card: ModelCard, artifact: Artifact, runtime: str) -> str:
             "",
         ]
     )
-
-
-def _listed(names: tuple[str, ...], most: int = 12) -> str:
-    more = f" and {len(names) - most} more classes" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _figures(card: ModelCard, artifact: Artifact) -> list[str]:

@@ -37,6 +37,8 @@ from models.reporting import Reporter
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from models.deployment.entry import Standalone
+    from models.model_card.terms import CardTerms
     from models.package import ModelCard
     from models.training.options import FinetuneOptions
 
@@ -50,7 +52,6 @@ class Detection:
     name = "detection"
     primary_metric = "mAP"
     gate_metric = "mAP50"
-    standalone = "models.detection.standalone"
     synthetic_options: type[BaseModel] = BarcodeOptions
     prepare_options: type[BaseModel] = PrepareOptions
     train_options: type[BaseModel] = TrainOptions
@@ -175,12 +176,6 @@ class Detection:
 
         return result_tensors(card.class_names, results)
 
-    def full_postprocessing(self, card: ModelCard) -> dict[str, Any]:
-        """Write down the postprocessing; see `models.detection.postprocessing.package`."""
-        from models.detection.postprocessing.package import steps_of
-
-        return dict(steps_of(card).model_dump(mode="json"))
-
     def input_step(self, card: ModelCard) -> int | None:
         """Allow it for YOLOX on backbones of convolutions alone, in its coarsest stride.
 
@@ -198,6 +193,34 @@ class Detection:
         from models.detection.presenting import DetectionPresenter
 
         return DetectionPresenter(card)
+
+    def card_terms(self) -> CardTerms:
+        """Speak of objects, average precision and boxes found."""
+        from models.model_card.terms import CardTerms
+
+        return CardTerms(
+            figures=("mAP", "mAP50", "mAP75", "precision", "recall", "f1", "iou"),
+            class_columns=("class", "objects", "AP", "AP50", "precision", "recall", "f1"),
+            things="objects",
+            counted="boxes",
+            empty="without objects",
+        )
+
+    def standalone(self, card: ModelCard) -> Standalone:
+        """Describe the shipped detector."""
+        from models.deployment.entry import Standalone, listed
+        from models.detection.postprocessing.package import steps_of
+
+        return Standalone(
+            model="models.detection.standalone:Detector",
+            result="models.detection.detections:Detections",
+            postprocessing=steps_of(card).model_dump(mode="json"),
+            does=f"finds {listed(card.class_names)} in pictures",
+            usage=(
+                "for box, score, label in zip(found.boxes, found.scores, found.classes):",
+                "    print(model.classes[label], score, box)  # left, top, right, bottom in pixels",
+            ),
+        )
 
     def validation(self, card: ModelCard, dataset: Path, split: str, most: int) -> Validation:
         """Open labelled pictures; see `models.detection.validation`."""

@@ -12,27 +12,28 @@ _MOST_CURVES, _MOST_CLASSES = 8, 15
 _INK = "#334155"
 
 
-def precision_recall(curves: Mapping[str, Any]) -> str:
-    """Draw precision over recall.
+def curves(chart: Mapping[str, Any]) -> str:
+    """Draw shares over a share.
 
     Args:
-        curves: `recall` and, by class below `precision`, values from 0 to 1 or null.
+        chart: `at`, where they stand, and below `lines` the values of each by name, all from 0 to
+            1, or null; `x` and `y` name the axes.
 
     Returns:
         SVG; empty if there is nothing to draw.
     """
-    recall: Sequence[float] = curves.get("recall") or ()
-    found: Mapping[str, Sequence[float | None]] = curves.get("precision") or {}
-    if not recall or not found:
+    at: Sequence[float] = chart.get("at") or ()
+    found: Mapping[str, Sequence[float | None]] = chart.get("lines") or {}
+    if not at or not found:
         return ""
     wide, tall = _WIDTH - _LEFT - 150, _HEIGHT - _TOP - 44
-    parts = [_axes(wide, tall)]
+    parts = [_axes(wide, tall, str(chart.get("x", "")), str(chart.get("y", "")))]
     shown = list(found.items())[:_MOST_CURVES]
     for place, (name, values) in enumerate(shown):
         colour = _colour(place)
         points = " ".join(
             f"{_LEFT + x * wide:.1f},{_TOP + (1 - y) * tall:.1f}"
-            for x, y in zip(recall, values, strict=False)
+            for x, y in zip(at, values, strict=False)
             if y is not None
         )
         parts.append(
@@ -52,8 +53,8 @@ def confusion(matrix: Mapping[str, Any]) -> str:
     """Draw how often each class is taken for each other one.
 
     Args:
-        matrix: `classes`, the last being the background, and `counts`: a row for each true class,
-            a column for each one said.
+        matrix: `classes` (a detector's last is the background) and `counts`: a row for each true
+            class, a column for each one said.
 
     Returns:
         SVG; empty if there is nothing to draw, or too many classes to read.
@@ -89,7 +90,7 @@ def confusion(matrix: Mapping[str, Any]) -> str:
     return _svg(max(left + len(names) * side + 60, 420), end + 32, parts)
 
 
-def _axes(wide: float, tall: float) -> str:
+def _axes(wide: float, tall: float, across: str, up: str) -> str:
     parts = []
     for step in range(6):
         share = step / 5
@@ -100,10 +101,10 @@ def _axes(wide: float, tall: float) -> str:
         )
         parts.append(_text(_LEFT - 6, y + 4, f"{share:.1f}", "end"))
         parts.append(_text(x, _TOP + tall + 16, f"{share:.1f}", "middle"))
-    parts.append(_text(_LEFT + wide / 2, _TOP + tall + 36, "recall", "middle"))
+    parts.append(_text(_LEFT + wide / 2, _TOP + tall + 36, across, "middle"))
     parts.append(
         f'<g transform="translate(12,{_TOP + tall / 2}) rotate(-90)">'
-        f"{_text(0, 0, 'precision at IoU 0.5', 'middle')}</g>"
+        f"{_text(0, 0, up, 'middle')}</g>"
     )
     return "".join(parts)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 
 from models.model_card.blocks import Block, Bullets, Heading, Item, Paragraph, Table
-from models.model_card.charts import confusion, precision_recall
+from models.model_card.charts import confusion, curves
 from models.model_card.evidence import Evidence
 from models.model_card.sections import sections
 from models.package import ModelCard
@@ -73,7 +73,7 @@ def _pictures(evidence: Evidence) -> Iterator[str]:
     split = next((one for one in ("test", "val") if evidence.details.get(one)), None)
     details = evidence.details[split] if split else {}
     charts = [
-        ("Precision over recall", precision_recall(details.get("precision_recall") or {})),
+        *((str(one.get("title", "")), curves(one)) for one in details.get("charts") or ()),
         ("Confusion at the threshold", confusion(details.get("confusion") or {})),
     ]
     drawn = [(title, svg) for title, svg in charts if svg]

@@ -6,25 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.model_card.evidence import Evidence
+from models.model_card.terms import CardTerms
 from models.package import ModelCard
 
 FEW_TO_LEARN, FEW_TO_MEASURE = 50, 20
-"""Objects of a class in training and in a measured split below which the card says so."""
+"""Things of a class in training and in a measured split below which the card says so."""
 _MOST = 8
 
 
-def limits(card: ModelCard, evidence: Evidence) -> list[str]:
+def limits(card: ModelCard, evidence: Evidence, terms: CardTerms) -> list[str]:
     """List the limits that can be read off the records; nothing is guessed."""
     statistics: Mapping[str, Any] = evidence.data.get("statistics") or {}
     return [
-        *_few_objects(card, statistics),
-        *_sizes(evidence),
+        *_few(card, statistics, terms),
+        *_sizes(evidence, terms),
         *_picture_sizes(statistics),
         *_not_measured(card),
     ]
 
 
-def _few_objects(card: ModelCard, statistics: Mapping[str, Any]) -> list[str]:
+def _few(card: ModelCard, statistics: Mapping[str, Any], terms: CardTerms) -> list[str]:
     lines = []
     for split, least, verb in (
         ("train", FEW_TO_LEARN, "learned from"),
@@ -33,29 +34,29 @@ def _few_objects(card: ModelCard, statistics: Mapping[str, Any]) -> list[str]:
         if split not in statistics:
             continue
         classes = statistics[split].get("classes", {})
-        counts = {name: classes.get(name, {}).get("boxes", 0) for name in card.class_names}
+        counts = {name: classes.get(name, {}).get(terms.counted, 0) for name in card.class_names}
         few = {name: count for name, count in counts.items() if count < least}
         if few:
             shown = ", ".join(f"{name} ({count})" for name, count in list(few.items())[:_MOST])
             more = f" and {len(few) - _MOST} more classes" if len(few) > _MOST else ""
-            lines.append(f"Classes {verb} fewer than {least} objects: {shown}{more}.")
+            lines.append(f"Classes {verb} fewer than {least} {terms.things}: {shown}{more}.")
     return lines
 
 
-def _sizes(evidence: Evidence) -> list[str]:
+def _sizes(evidence: Evidence, terms: CardTerms) -> list[str]:
     split = next((one for one in ("test", "val") if evidence.details.get(one)), None)
     rows = evidence.details[split].get("by_size") or [] if split else []
-    lines = []
+    lines, things = [], terms.things
     for row in rows:
-        size, objects, recall = row.get("size"), row.get("objects"), row.get("recall")
-        if not objects:
-            lines.append(f"No {size} objects are in {split}: nothing is known of them.")
+        size, count, recall = row.get("size"), row.get(things), row.get("recall")
+        if not count:
+            lines.append(f"No {size} {things} are in {split}: nothing is known of them.")
         elif recall is not None:
-            few = f", only {objects} objects" if objects < FEW_TO_MEASURE else ""
+            few = f", only {count} {things}" if count < FEW_TO_MEASURE else ""
             lines.append(
-                f"Of {size} objects, {recall:.0%} are found at the threshold on {split}{few}."
+                f"Of {size} {things}, {recall:.0%} are found at the threshold on {split}{few}."
             )
-    if any(row.get("objects") for row in rows):
+    if any(row.get(things) for row in rows):
         lines[-1] += " (Small is below 32², large from 96² pixels on.)"
     return lines
 

@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from models.families import family
 from models.model_card.blocks import Block, Bullets, Heading, Item, Paragraph, Table
 from models.model_card.evidence import Evidence
 from models.model_card.limits import limits
+from models.model_card.terms import CardTerms
 from models.package import Artifact, ModelCard
 
-_MAIN = ("mAP", "mAP50", "mAP75", "precision", "recall", "f1", "iou")
-"""Figures that people ask for first; the others stay in `model.json`."""
 _MOST_CLASSES = 30
 _SPLITS = ("test", "val", "train")
 
 
 def sections(card: ModelCard, evidence: Evidence) -> list[Block]:
     """Write the card's blocks, without its title and pictures."""
+    terms = family(card.family).card_terms()
     return [
         *_summary(card),
-        *_data(card, evidence),
-        *_figures(card, evidence),
+        *_data(card, evidence, terms),
+        *_figures(card, evidence, terms),
         *_speed(evidence),
-        *_by_class(evidence),
-        *_limits(card, evidence),
+        *_by_class(evidence, terms),
+        *_limits(card, evidence, terms),
         *_recipe(card),
         *_files(card),
         *_licence(card),
@@ -38,7 +39,8 @@ def _summary(card: ModelCard) -> Iterator[Block]:
     size = f"{card.preprocessing.width} x {card.preprocessing.height}"
     yield Paragraph(
         f"Task: {card.family}. Network: {_network(card)}. Input: RGB, {size} pixels "
-        f"({card.preprocessing.resize_mode}). Classes: {', '.join(names[:_MOST_CLASSES])}{more}."
+        f"({card.preprocessing.resize_mode})."
+        + (f" Classes: {', '.join(names[:_MOST_CLASSES])}{more}." if names else "")
     )
     limit = card.threshold
     if limit.metric is None:
@@ -55,7 +57,7 @@ def _summary(card: ModelCard) -> Iterator[Block]:
         yield Paragraph(f"Classes with a threshold of their own: {own}.")
 
 
-def _data(card: ModelCard, evidence: Evidence) -> Iterator[Block]:
+def _data(card: ModelCard, evidence: Evidence, terms: CardTerms) -> Iterator[Block]:
     origin, data = card.lineage.dataset, evidence.data
     statistics: Mapping[str, Any] = data.get("statistics") or {}
     named = " ".join(filter(None, (origin.name, origin.version)))
@@ -74,23 +76,23 @@ def _data(card: ModelCard, evidence: Evidence) -> Iterator[Block]:
         )
     splits = [split for split in ("train", "val", "test") if split in statistics]
     if splits:
-        rows = [
-            ["pictures", *(str(statistics[split].get("pictures", "")) for split in splits)],
-            ["without objects", *(str(statistics[split].get("empty", "")) for split in splits)],
-        ]
+        rows = [["pictures", *(str(statistics[split].get("pictures", "")) for split in splits)]]
+        if terms.empty:
+            empty = (str(statistics[split].get("empty", "")) for split in splits)
+            rows.append([terms.empty, *empty])
         names = card.class_names[:_MOST_CLASSES]
         for name in names:
             counts = [statistics[split].get("classes", {}).get(name, {}) for split in splits]
-            rows.append([name, *(str(count.get("boxes", 0)) for count in counts)])
-        yield Table(["objects by class", *splits], rows)
+            rows.append([name, *(str(count.get(terms.counted, 0)) for count in counts)])
+        yield Table([f"{terms.things} by class" if names else "", *splits], rows)
 
 
-def _figures(card: ModelCard, evidence: Evidence) -> Iterator[Block]:
+def _figures(card: ModelCard, evidence: Evidence, terms: CardTerms) -> Iterator[Block]:
     if not card.metrics:
         return
     yield Heading("Figures")
     names = list(dict.fromkeys(metric.name for metric in card.metrics))
-    main = [name for name in _MAIN if name in names] or names[:10]
+    main = [name for name in terms.figures if name in names] or names[:10]
     values = {(m.name, m.split, m.artifact): m for m in card.metrics}
     columns = sorted({(m.split, m.artifact) for m in card.metrics}, key=_column_order)
     columns = [one for one in columns if any((name, *one) in values for name in main)]
@@ -140,16 +142,14 @@ def _speed(evidence: Evidence) -> Iterator[Block]:
         yield Bullets([Item(note) for note in record.notes])
 
 
-def _by_class(evidence: Evidence) -> Iterator[Block]:
+def _by_class(evidence: Evidence, terms: CardTerms) -> Iterator[Block]:
     split = next((one for one in _SPLITS if evidence.per_class.get(one)), None)
     if split is None:
         return
     rows: Sequence[Mapping[str, Any]] = evidence.per_class[split]
-    columns = [
-        name
-        for name in ("class", "objects", "AP", "AP50", "precision", "recall", "f1")
-        if name in rows[0]
-    ]
+    columns = [name for name in terms.class_columns if name in rows[0]]
+    if not columns:
+        return
     file = f" ({evidence.artifact})" if evidence.artifact else ""
     yield Heading(f"By class, on {split}{file}")
     cells = [[_cell(row.get(name)) for name in columns] for row in rows[:_MOST_CLASSES]]
@@ -158,8 +158,8 @@ def _by_class(evidence: Evidence) -> Iterator[Block]:
         yield Paragraph(f"The first {_MOST_CLASSES} of {len(rows)} classes.")
 
 
-def _limits(card: ModelCard, evidence: Evidence) -> Iterator[Block]:
-    found = limits(card, evidence)
+def _limits(card: ModelCard, evidence: Evidence, terms: CardTerms) -> Iterator[Block]:
+    found = limits(card, evidence, terms)
     if found:
         yield Heading("Limits")
         yield Bullets([Item(line) for line in found])

@@ -96,7 +96,7 @@ def fit(
     learner.steps = training_steps(splits.train_size, options, device.world, learner.batch_size)
     learner.validate_every = validation_interval(options, len(loader))
     if options.sync_batch_norm:
-        learner.network = _synchronised(learner.network, device)
+        learner.network = synchronised(learner.network, device)
     averaging = Averaging(options.ema)
     checkpoints.stop_requested()  # who answers by taking Ctrl-C does so now: last in, first out
     with _threads(options.threads or cores_each(device)), interrupts(reporter.log) as pressed:
@@ -198,8 +198,12 @@ def _batch_size(learner: Learner, splits: Splits, device: Device) -> int:
     return largest_batch(learner, batch, most, device)
 
 
-def _synchronised(network: nn.Module, device: Device) -> nn.Module:
-    """Let batch norm layers, timm's own among them, average over all processes."""
+def synchronised(network: nn.Module, device: Device) -> nn.Module:
+    """Let batch norm layers, timm's own among them, average over all processes.
+
+    Raises:
+        ValueError: no other GPU trains along.
+    """
     if not device.cuda or device.world == 1:
         raise ValueError(
             "sync_batch_norm=true has no effect here: it needs several GPUs that train together "

@@ -197,6 +197,7 @@ def fill(state: Path, client: Client, project: str, tasks: int, points: int) -> 
     sys.path.insert(0, str(ROOT))
     from agent.server import clock
     from agent.server.documents import TASKS
+    from agent.server.events import blocks
     from agent.server.store import Store
 
     template = client.call("tasks.get_all", project=[project])["tasks"][0]
@@ -219,10 +220,7 @@ def fill(state: Path, client: Client, project: str, tasks: int, points: int) -> 
         db.run("BEGIN")
         series = db.insert_row("INSERT INTO series (owner, metric, variant) VALUES (?, ?, 'v')",
                                (owner, f"m{curve % curves}"))  # fmt: skip
-        db.connection.executemany(
-            "INSERT INTO scalars (series, iter, timestamp, value) VALUES (?, ?, ?, ?)",
-            ((series, at, at, at / 3) for at in range(each)),
-        )
+        blocks.put(db, series, {at: (at, at / 3) for at in range(each)})
         db.run("COMMIT")
     store.close()
     return project

@@ -200,6 +200,16 @@ def test_the_audit_shows_and_counts_what_went_wrong(
     assert list((folder / "audit/tables").glob("*.csv"))
 
 
+def test_the_audit_looks_through_the_splits_it_is_given(
+    folder: Path, chain: dict[str, dict[str, Any]]
+) -> None:
+    given = {key: chain[stage]["dataset" if key == "dataset" else "model"]
+             for key, stage in (("dataset", "prepare"), ("model", "tune"))}  # fmt: skip
+    found = run_stage(folder / "once", "audit", **given, splits="test", mistakes=0, suspects=0)
+    assert found["pictures"] == 4
+    assert {name.split("/")[0] for name in found["mistakes"]} == {"test"}
+
+
 def test_thresholds_by_class_travel_with_the_model(
     chain: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,3 +283,16 @@ def test_a_users_mistake_is_one_line(
         run_stage(tmp_path / "out", name, **given)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_pictures_behind_links_to_folders_come_along(folder: Path, tmp_path: Path) -> None:
+    from tests.models.detection.conftest import write_shapes
+
+    shapes = write_shapes(tmp_path / "shapes", {"train": 3})
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "train").symlink_to(shapes / "train")
+    done = run_stage(tmp_path / "out", "ingest", **{"data.source": str(source)})
+    kept = Path(done["dataset"]) / "train/data"
+    assert len(list(kept.iterdir())) == 3 and not kept.is_symlink()
+    assert done["files"] == 4

@@ -59,7 +59,31 @@ def test_listing_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["dfine", "dfine-n", "rtdetr-r18", "deimv2-atto"])
+PUBLISHED = {
+    "dfine": {"n": 4, "s": 10, "m": 19, "l": 31, "x": 62},
+    "rtdetr": {"r18": 20, "r34": 31, "r50": 42, "r50-m": 36, "r101": 76},
+    "rtdetrv2": {"r18": 20, "r34": 31, "r50": 42, "r50-m": 36, "r101": 76},
+    "deimv2": {"atto": 0.5, "femto": 1.0, "pico": 1.5, "n": 3.6, "s": 9.7, "m": 18.1}
+    | {"l": 32.2, "x": 50.3},
+    "rfdetr": {"n": 30.5, "s": 32.1, "m": 33.7, "l": 33.9},
+    "yolox": {"nano": 0.91, "tiny": 5.06, "s": 9.0, "m": 25.3, "l": 54.2},
+}
+"""Millions of parameters, from the authors' own tables, mostly rounded to a whole number."""
+
+
+def test_published_sizes_are_as_large_as_their_authors_say() -> None:
+    sizes = {f"{kind}-{size}": m for kind, one in PUBLISHED.items() for size, m in one.items()}
+    assert set(sizes) == {name for name, entry in CATALOGUE.items() if entry.published}
+    for name, millions in sizes.items():
+        assert CATALOGUE[name].parameters == pytest.approx(millions, rel=0.03, abs=0.95), name
+
+
+FEW = ("dfine", "dfine-n", "rtdetr-r18", "deimv2-atto")
+
+
+@pytest.mark.parametrize(
+    "name", [*FEW, *(pytest.param(n, marks=pytest.mark.slow) for n in CATALOGUE if n not in FEW)]
+)
 def test_figures_are_those_that_are_computed(name: str) -> None:
     entry = CATALOGUE[name]
     assert complexity(name) == pytest.approx((entry.parameters, entry.gflops), rel=0.01)

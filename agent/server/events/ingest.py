@@ -8,14 +8,19 @@ from typing import Any
 
 from .. import clock
 from ..documents import MODELS, TASKS, Collection
+from ..encoding import loads
 from ..errors import BadRequestError
 from ..store import Session
-from . import logs, samples, scalars
+from . import blocks, logs, samples, scalars
+from .selection import Selection
 
 _LEVELS = {
     10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical",
 }  # fmt: skip
 _LIMIT = 2**53
+
+SCALAR = "training_stats_scalar"
+LOG = "log"
 
 
 @dataclass
@@ -23,6 +28,7 @@ class _Batch:
     """The events of one owner in one request."""
 
     collection: Collection
+    published: bool = False
     curves: dict[tuple[str, str], scalars.Curve] = field(default_factory=dict)
     lines: list[logs.Line] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -62,12 +68,18 @@ def _take(db: Session, batches: dict[str, _Batch], event: Any) -> None:
     batch = batches.get(owner)
     if batch is None:
         collection = MODELS if event.get("model_event") else TASKS
-        if not db.exists(collection, owner):
+        document = db.get(collection, owner, heads=())
+        if document is None:
             raise BadRequestError(f"Invalid {collection.noun} id: {owner}")
-        batch = batches[owner] = _Batch(collection)
+        published = document.get("status") == "published" or document.get("ready") is True
+        batch = batches[owner] = _Batch(collection, published)
+    if batch.published and event.get("allow_locked") is not True:
+        raise BadRequestError(f"the {batch.collection.noun} is published: {owner}")
     kind = event.get("type")
     at = _whole(event, "timestamp", clock.now_ms())
-    if kind == "log":
+    if kind == LOG:
+        if batch.collection is MODELS:
+            raise BadRequestError("a model has no log")
         level = event.get("level")
         level = _LEVELS.get(level, level) if isinstance(level, int) else level
         worker = event.get("worker")
@@ -83,14 +95,18 @@ def _take(db: Session, batches: dict[str, _Batch], event: Any) -> None:
         return
     metric, variant = _name(event, "metric"), _name(event, "variant")
     iteration = _whole(event, "iter", 0)
-    if kind == "training_stats_scalar":
+    if kind == SCALAR:
         value = event.get("value")
         if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
             raise BadRequestError("a scalar's value must be a number")
-        number = None if value is None or value != value else float(value)
+        try:
+            number = blocks.NOTHING if value is None else float(value)
+        except OverflowError as error:
+            raise BadRequestError("a scalar's value is out of range") from error
         curve = batch.curves.setdefault((metric, variant), scalars.Curve(metric, variant))
         curve.points[iteration] = (at, number)
     elif kind in samples.TYPES:
+        _check(event, kind)
         kept = {k: v for k, v in event.items() if k not in ("model_event", "allow_locked")}
         batch.samples.append(
             {**kept, "metric": metric, "variant": variant, "iter": iteration, "timestamp": at}
@@ -99,6 +115,15 @@ def _take(db: Session, batches: dict[str, _Batch], event: Any) -> None:
         raise BadRequestError(f"unknown event type {kind!r}")
     if iteration != scalars.SINGLE:
         batch.iteration = max(iteration, batch.iteration or 0)
+
+
+def _check(event: dict[str, Any], kind: str) -> None:
+    text = event.get("plot_str")
+    if kind == samples.PLOT and text is not None and not event.get("skip_validation"):
+        try:
+            loads(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise BadRequestError("plot_str is not JSON") from error
 
 
 def _write(db: Session, owner: str, batch: _Batch) -> None:
@@ -137,6 +162,7 @@ def _whole(event: dict[str, Any], key: str, default: int) -> int:
     return int(value)
 
 
-def forget(db: Session, owner: str) -> int:
-    """Remove every event of an owner; returns how many."""
-    return scalars.forget(db, owner) + logs.forget(db, owner) + samples.forget(db, owner)
+def forget(db: Session, owner: str, wanted: Selection | None = None) -> int:
+    """Remove every event of an owner, or those of some metrics; returns how many."""
+    gone = scalars.forget(db, owner, wanted) + samples.forget(db, owner, wanted=wanted)
+    return gone if wanted else gone + logs.forget(db, owner)

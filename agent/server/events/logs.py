@@ -54,13 +54,15 @@ def read(
 
 
 def page(
-    db: Session, owner: str, after: list[int] | None, limit: int
+    db: Session, owner: str, after: list[int] | None, limit: int, *, latest: bool = False
 ) -> list[tuple[list[int], dict[str, Any]]]:
-    """Lines from the earliest on, each with the key after which the next page begins."""
+    """Lines by time, each with the key after which the next page begins."""
+    comparison, way = ("<", "DESC") if latest else (">", "ASC")
+    start = after or ([2**62, 2**62] if latest else [-(2**62), -1])
     rows = db.rows(
-        f"SELECT {_COLUMNS} FROM logs WHERE owner = ? AND (timestamp, id) > (?, ?) "  # noqa: S608
-        "ORDER BY timestamp, id LIMIT ?",
-        (owner, *(after or [-(2**62), -1]), limit),
+        f"SELECT {_COLUMNS} FROM logs WHERE owner = ? AND (timestamp, id) {comparison} (?, ?) "  # noqa: S608
+        f"ORDER BY timestamp {way}, id {way} LIMIT ?",
+        (owner, *start, limit),
     )
     return [([row[1], row[0]], _event(owner, row)) for row in rows]
 
@@ -79,9 +81,9 @@ def _event(owner: str, row: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
-def count(db: Session, owner: str) -> int:
-    """How many lines an owner has."""
-    row = db.row("SELECT COUNT(*) FROM logs WHERE owner = ?", (owner,))
+def count(db: Session, owner: str, most: int) -> int:
+    """How many lines an owner has, counted no further than `most`."""
+    row = db.row("SELECT COUNT(*) FROM (SELECT 1 FROM logs WHERE owner = ? LIMIT ?)", (owner, most))
     return int(row[0]) if row else 0
 
 

@@ -1,18 +1,37 @@
-"""Plots, debug images and vectors: one document for each metric, variant and iteration."""
+"""Plots, debug images and vectors: one document for each metric, variant and iteration.
+
+A plot may be megabytes. So what is wanted is found by the keys alone, which an index holds, and
+only then are the documents read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from ..encoding import dumps, loads
 from ..store import Session, marks
-from .scalars import Selection
+from .selection import Selection, chosen
 
 IMAGE = "training_debug_image"
 PLOT = "plot"
 VECTOR = "training_stats_vector"
 TYPES = (IMAGE, PLOT, VECTOR)
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """Where a sample stands among those of its owner: by iteration, then by name."""
+
+    iteration: int
+    metric: str
+    variant: str
+    number: int
+    """Its row."""
 
 
 def write(db: Session, owner: str, event: dict[str, Any]) -> None:
@@ -23,6 +42,8 @@ def write(db: Session, owner: str, event: dict[str, Any]) -> None:
     """
     kind, metric, variant = event["type"], event["metric"], event["variant"]
     url = event.get("url")
+    if not isinstance(url, str):
+        url = None
     if kind == IMAGE and url:
         db.run(
             "DELETE FROM samples WHERE owner = ? AND type = ? AND metric = ? AND variant = ? "
@@ -36,72 +57,74 @@ def write(db: Session, owner: str, event: dict[str, Any]) -> None:
     )
 
 
+def keys(db: Session, owner: str, kind: str, wanted: Selection | None = None) -> list[Key]:
+    """The keys of an owner's samples of a type, in order."""
+    rows = db.rows(
+        "SELECT iter, metric, variant, id FROM samples WHERE owner = ? AND type = ?", (owner, kind)
+    )
+    return sorted(Key(*row) for row in rows if chosen(wanted, row[1], row[2]))
+
+
+def documents(db: Session, found: Iterable[Key]) -> list[dict[str, Any]]:
+    """The samples that keys stand for, in the order of the keys."""
+    numbers = [key.number for key in found]
+    texts: dict[int, str] = {}
+    for start in range(0, len(numbers), _CHUNK):
+        chunk = numbers[start : start + _CHUNK]
+        texts.update(
+            db.rows(f"SELECT id, doc FROM samples WHERE id IN ({marks(chunk)})", chunk)  # noqa: S608
+        )
+    return [loads(texts[number]) for number in numbers if number in texts]
+
+
 def latest(
-    db: Session, owners: Sequence[str], kind: str, iterations: int, wanted: Selection | None = None
-) -> list[dict[str, Any]]:
-    """The events of the last iterations of each metric and variant, earliest iteration first.
+    db: Session, owner: str, kind: str, iterations: int, wanted: Selection | None = None
+) -> list[Key]:
+    """The samples of the last iterations of each metric and variant, by name and iteration.
 
     Args:
         db: A session.
-        owners: Whose events.
+        owner: Whose samples.
         kind: One of `TYPES`.
         iterations: How many iterations of each; 0 for all.
         wanted: Which metrics and variants; all if empty.
     """
-    rows = db.rows(
-        "SELECT doc, metric, variant FROM (SELECT doc, owner, metric, variant, iter, ROW_NUMBER() "  # noqa: S608
-        "OVER (PARTITION BY owner, metric, variant ORDER BY iter DESC) AS age FROM samples "
-        f"WHERE owner IN ({marks(owners)}) AND type = ?) WHERE ? = 0 OR age <= ? "
-        "ORDER BY owner, metric, variant, iter",
-        (*owners, kind, iterations, iterations),
-    )
-    return [
-        loads(doc)
-        for doc, metric, variant in rows
-        if not wanted or (metric in wanted and (not wanted[metric] or variant in wanted[metric]))
-    ]
+    curves: dict[tuple[str, str], list[Key]] = {}
+    for key in keys(db, owner, kind, wanted):
+        curves.setdefault((key.metric, key.variant), []).append(key)
+    return [key for name in sorted(curves) for key in curves[name][-iterations:]]
 
 
 def iterations(
-    db: Session, owner: str, kind: str, metrics: Selection | None, limit: int, before: int | None
-) -> list[tuple[int, list[dict[str, Any]]]]:
-    """Events by iteration, the latest iteration first.
+    found: Sequence[Key], limit: int, *, before: int | None = None, after: int | None = None
+) -> list[tuple[int, list[Key]]]:
+    """Samples by iteration: the latest iteration first, or onwards from one.
 
     Args:
-        db: A session.
-        owner: Whose events.
-        kind: One of `TYPES`.
-        metrics: Which metrics and variants; all if empty.
+        found: The keys, in order.
         limit: How many iterations.
         before: Only iterations before this one.
+        after: Only iterations after this one, the earliest first.
     """
-    bound = 2**62 if before is None else before
-    found: list[tuple[int, list[dict[str, Any]]]] = []
-    for iteration, metric, variant, doc in db.connection.execute(
-        "SELECT iter, metric, variant, doc FROM samples WHERE owner = ? AND type = ? AND iter < ? "
-        "ORDER BY iter DESC, metric, variant",
-        (owner, kind, bound),
-    ):
-        if metrics and (
-            metric not in metrics or (metrics[metric] and variant not in metrics[metric])
-        ):
-            continue
-        if not found or found[-1][0] != iteration:
-            if len(found) == limit:
-                break
-            found.append((iteration, []))
-        found[-1][1].append(loads(doc))
-    return found
+    groups = [
+        (number, list(group))
+        for number, group in groupby(found, key=lambda key: key.iteration)
+        if (before is None or number < before) and (after is None or number > after)
+    ]
+    return groups[:limit] if after is not None else groups[::-1][:limit]
 
 
 def page(
-    db: Session, owner: str, kind: str, after: list[int] | None, limit: int
+    db: Session, owner: str, kind: str, after: list[int] | None, limit: int, *, latest: bool = False
 ) -> list[tuple[list[int], dict[str, Any]]]:
     """Events by time, each with the key after which the next page begins."""
+    comparison, way = ("<", "DESC") if latest else (">", "ASC")
+    start = after or ([2**62, 2**62] if latest else [-(2**62), -1])
     rows = db.rows(
-        "SELECT timestamp, id, doc FROM samples WHERE owner = ? AND type = ? "
-        "AND (timestamp, id) > (?, ?) ORDER BY timestamp, id LIMIT ?",
-        (owner, kind, *(after or [-(2**62), -1]), limit),
+        "SELECT timestamp, id, doc FROM samples WHERE id IN ("  # noqa: S608
+        f"SELECT id FROM samples WHERE owner = ? AND type = ? AND (timestamp, id) {comparison} "
+        f"(?, ?) ORDER BY timestamp {way}, id {way} LIMIT ?) ORDER BY timestamp {way}, id {way}",
+        (owner, kind, *start, limit),
     )
     return [([at, number], loads(doc)) for at, number, doc in rows]
 
@@ -112,12 +135,13 @@ def count(db: Session, owner: str, kind: str) -> int:
     return int(row[0]) if row else 0
 
 
-def metrics(db: Session, owner: str, kind: str) -> list[str]:
-    """The metrics for which an owner has events of a type."""
+def names(db: Session, owner: str, kind: str) -> list[tuple[str, str]]:
+    """The metrics and variants for which an owner has events of a type."""
     rows = db.rows(
-        "SELECT DISTINCT metric FROM samples WHERE owner = ? AND type = ? ORDER BY 1", (owner, kind)
+        "SELECT DISTINCT metric, variant FROM samples WHERE owner = ? AND type = ? ORDER BY 1, 2",
+        (owner, kind),
     )
-    return [row[0] for row in rows]
+    return [(metric, variant) for metric, variant in rows]
 
 
 def urls(db: Session, owner: str) -> list[str]:
@@ -126,6 +150,16 @@ def urls(db: Session, owner: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def forget(db: Session, owner: str) -> int:
-    """Remove all events of an owner; returns how many."""
-    return db.run("DELETE FROM samples WHERE owner = ?", (owner,))
+def forget(
+    db: Session, owner: str, kinds: Sequence[str] = TYPES, wanted: Selection | None = None
+) -> int:
+    """Remove events of an owner; returns how many."""
+    if not wanted:
+        return db.run(
+            f"DELETE FROM samples WHERE owner = ? AND type IN ({marks(kinds)})",  # noqa: S608
+            (owner, *kinds),
+        )
+    numbers = [key.number for kind in kinds for key in keys(db, owner, kind, wanted)]
+    for number in numbers:
+        db.run("DELETE FROM samples WHERE id = ?", (number,))
+    return len(numbers)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import math
+from array import array
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import clock
 from ..store import Session
+from . import blocks
+from .selection import Selection, chosen
 
 SINGLE = -(2**31)
 """The iteration under which the SDK reports a single value, one that belongs to no iteration."""
 
-Selection = dict[str, set[str]]
-"""Metrics to look at, each with its variants; no variants means all. Empty means everything."""
+AXES = ("iter", "timestamp", "iso_time")
+"""What may be asked for as the axis of curves."""
 
 
 @dataclass
@@ -24,7 +29,7 @@ class Curve:
 
     metric: str
     variant: str
-    points: dict[int, tuple[int, float | None]] = field(default_factory=dict)
+    points: dict[int, blocks.Point] = field(default_factory=dict)
     """Timestamp in ms and value, by iteration; a later report of an iteration replaces it."""
 
 
@@ -39,12 +44,8 @@ def write(db: Session, owner: str, curves: Iterable[Curve], last_metrics: dict[s
     """
     for curve in curves:
         series = _series(db, owner, curve.metric, curve.variant)
-        overwritten = _existing(db, series, curve.points)
-        db.connection.executemany(
-            "INSERT OR REPLACE INTO scalars (series, iter, timestamp, value) VALUES (?, ?, ?, ?)",
-            [(series, iteration, at, value) for iteration, (at, value) in curve.points.items()],
-        )
-        _summarize(db, series, curve, overwritten, last_metrics)
+        replaced = blocks.put(db, series, curve.points)
+        _summarize(db, series, curve, replaced, last_metrics)
 
 
 def _series(db: Session, owner: str, metric: str, variant: str) -> int:
@@ -57,38 +58,27 @@ def _series(db: Session, owner: str, metric: str, variant: str) -> int:
     )
 
 
-def _existing(db: Session, series: int, points: dict[int, Any]) -> list[float]:
-    low, high = min(points), max(points)
-    if not db.row("SELECT 1 FROM scalars WHERE series = ? AND iter BETWEEN ? AND ? LIMIT 1",
-                  (series, low, high)):  # fmt: skip
-        return []
-    rows = (
-        db.row("SELECT value FROM scalars WHERE series = ? AND iter = ?", (series, iteration))
-        for iteration in points
-    )
-    return [row[0] for row in rows if row is not None and row[0] is not None]
-
-
 def _summarize(
     db: Session,
     series: int,
     curve: Curve,
-    overwritten: list[float],
+    replaced: list[float],
     last_metrics: dict[str, Any],
 ) -> None:
-    known = [(i, value) for i, (_, value) in curve.points.items() if value is not None]
+    known = [(i, value) for i, (_, value) in curve.points.items() if value == value]
     if not known:
         return
-    slot = last_metrics.setdefault(_digest(curve.metric), {})
-    key = _digest(curve.variant)
+    slot = last_metrics.setdefault(digest(curve.metric), {})
+    key = digest(curve.variant)
     old: dict[str, Any] | None = slot.get(key)
-    lowest = min(known, key=lambda point: point[1])
-    highest = max(known, key=lambda point: point[1])
+    lowest = min(known, key=_value)
+    highest = max(known, key=_value)
     latest = max(known)
     if old is not None:
         lost = (old.get("min_value"), old.get("max_value"))
-        if any(value in lost for value in overwritten):
-            lowest, highest = _extremes(db, series)
+        found = blocks.extremes(db, series) if any(value in lost for value in replaced) else None
+        if found is not None:
+            lowest, highest = found
         else:
             lowest = min((old["min_value_iteration"], old["min_value"]), lowest, key=_value)
             highest = max((old["max_value_iteration"], old["max_value"]), highest, key=_value)
@@ -110,16 +100,22 @@ def _value(point: tuple[int, float]) -> float:
     return point[1]
 
 
-def _extremes(db: Session, series: int) -> tuple[tuple[int, float], tuple[int, float]]:
-    # SQLite takes the other columns from the row that holds the least or greatest value.
-    lowest = db.rows("SELECT iter, MIN(value) FROM scalars WHERE series = ?", (series,))[0]
-    highest = db.rows("SELECT iter, MAX(value) FROM scalars WHERE series = ?", (series,))[0]
-    return (lowest[0], lowest[1]), (highest[0], highest[1])
-
-
-def _digest(name: str) -> str:
-    # The names under which clients look the summary up.
+def digest(name: str) -> str:
+    """The name under which clients look a metric or variant up in a summary."""
     return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+
+
+def summaries_of(last_metrics: dict[str, Any], names: set[tuple[str, str]]) -> dict[str, Any]:
+    """The part of an owner's summary that is about certain curves."""
+    kept = {
+        metric: {
+            key: entry
+            for key, entry in variants.items()
+            if (entry["metric"], entry["variant"]) in names
+        }
+        for metric, variants in last_metrics.items()
+    }
+    return {metric: variants for metric, variants in kept.items() if variants}
 
 
 def curves_of(
@@ -132,7 +128,7 @@ def curves_of(
     return [
         (number, metric, variant)
         for number, metric, variant in rows
-        if not wanted or (metric in wanted and (not wanted[metric] or variant in wanted[metric]))
+        if chosen(wanted, metric, variant)
     ]
 
 
@@ -145,107 +141,201 @@ def histogram(
         db: A session.
         owner: Whose curves.
         key: What x is: `iter`, `timestamp` (ms) or `iso_time`.
-        samples: The most points of a curve; more are averaged over equal stretches of iterations.
+        samples: The most points of a curve; more are averaged over equal stretches of the axis.
             0 for all points.
         wanted: Which curves; all if empty.
     """
     answer: dict[str, dict[str, Any]] = defaultdict(dict)
     for number, metric, variant in curves_of(db, owner, wanted):
-        points = _sampled(db, number, samples)
-        if points:
-            answer[metric][variant] = {
-                "name": variant,
-                "x": [_x(key, iteration, at) for iteration, at, _ in points],
-                "y": [value for _, _, value in points],
-            }
+        points = _without_single(blocks.read(db, number))
+        if len(points):
+            x, y = _sampled(*_along(points, key), samples)
+            answer[metric][variant] = {"name": variant, "x": _written(x, key), "y": y}
     return dict(answer)
 
 
-def _sampled(db: Session, series: int, samples: int) -> list[tuple[int, int, float | None]]:
-    count, first, last = db.rows(
-        "SELECT COUNT(*), MIN(iter), MAX(iter) FROM scalars WHERE series = ? AND iter <> ?",
-        (series, SINGLE),
-    )[0]
-    if not count:
-        return []
-    if samples <= 0 or count <= samples:
-        return db.rows(
-            "SELECT iter, timestamp, value FROM scalars WHERE series = ? AND iter <> ? "
-            "ORDER BY iter",
-            (series, SINGLE),
-        )
-    stretch = math.ceil((last - first + 1) / samples)
-    return db.rows(
-        "SELECT MIN(iter), MIN(timestamp), AVG(value) FROM scalars WHERE series = ? AND iter <> ? "
-        "GROUP BY (iter - ?) / ? ORDER BY 1",
-        (series, SINGLE, first, stretch),
+def _without_single(points: blocks.Columns) -> blocks.Columns:
+    if len(points) and points.iterations[0] == SINGLE:
+        return points.part(1, len(points))
+    return points
+
+
+def _along(points: blocks.Columns, key: str) -> tuple[array[int], array[float]]:
+    """The points' places on an axis, ascending, and their values."""
+    if key == "iter":
+        return points.iterations, points.values
+    times = points.times
+    listed = times.tolist()
+    if listed == sorted(listed):
+        return times, points.values
+    order = sorted(range(len(times)), key=listed.__getitem__)
+    return (
+        array("q", (times[place] for place in order)),
+        array("d", (points.values[place] for place in order)),
     )
 
 
-def _x(key: str, iteration: int, at: int) -> Any:
-    if key == "timestamp":
-        return at
-    if key == "iso_time":
-        from .. import clock
+def _sampled(
+    x: array[int], y: array[float], samples: int
+) -> tuple[Sequence[int], list[float | None]]:
+    if samples <= 0 or len(x) <= samples:
+        return x, [value if value == value else None for value in y]
+    first, stretch = x[0], math.ceil((x[-1] - x[0] + 1) / samples)
+    step, uneven = divmod(x[-1] - first, len(x) - 1)
+    if not uneven and step and x == array("q", range(first, x[-1] + 1, step)):
+        return _sampled_evenly(x, y, math.ceil(stretch / step))
+    places: list[int] = []
+    means: list[float | None] = []
+    start = 0
+    while start < len(x):
+        beyond = first + ((x[start] - first) // stretch + 1) * stretch
+        end = bisect_left(x, beyond, start)
+        places.append(x[start])
+        means.append(_mean(y[start:end]))
+        start = end
+    return places, means
 
-        return clock.from_seconds(at / 1000)
-    return iteration
+
+def _sampled_evenly(
+    x: array[int], y: array[float], width: int
+) -> tuple[Sequence[int], list[float | None]]:
+    """The same for points that stand equally far apart: no looking for where a stretch ends."""
+    whole = len(x) - len(x) % width
+    values = iter(y[:whole])
+    means = [total / width for total in map(sum, zip(*[values] * width, strict=True))]
+    parts: list[float | None] = [
+        mean if mean == mean else _mean(y[number * width : (number + 1) * width])
+        for number, mean in enumerate(means)
+    ]
+    if whole < len(x):
+        parts.append(_mean(y[whole:]))
+    return x[::width], parts
+
+
+def _mean(values: array[float]) -> float | None:
+    total = sum(values)
+    if total == total:
+        return total / len(values)
+    known = [value for value in values if value == value]
+    return sum(known) / len(known) if known else None
+
+
+def _written(x: Sequence[int], key: str) -> list[Any]:
+    return [clock.from_seconds(at / 1000) for at in x] if key == "iso_time" else list(x)
+
+
+def raw(
+    db: Session,
+    owner: str,
+    wanted: Selection,
+    *,
+    key: str,
+    after: dict[str, int],
+    limit: int,
+) -> tuple[dict[str, Any], dict[str, int], int]:
+    """The points of curves as they were reported, page by page.
+
+    Args:
+        db: A session.
+        owner: Whose curves.
+        wanted: Which curves.
+        key: What to tell of each point beside its value, see `AXES`.
+        after: Where the page before ended: the last iteration by number of the curve.
+        limit: How many points, over all curves.
+
+    Returns:
+        The points by variant, where this page ended, and how many points it holds.
+    """
+    variants: dict[str, Any] = {}
+    reached = dict(after)
+    left = limit
+    for number, _, variant in curves_of(db, owner, wanted):
+        if left <= 0:
+            break
+        points = blocks.read_from(db, number, after.get(str(number), SINGLE), left)
+        if not len(points):
+            continue
+        reached[str(number)] = points.iterations[-1]
+        left -= len(points)
+        x = points.iterations if key == "iter" else points.times
+        y = [value if value == value else None for value in points.values]
+        variants[variant] = {"name": variant, key: _written(x, key), "y": y}
+    return variants, reached, limit - left
+
+
+def latest_values(db: Session, owner: str) -> list[dict[str, Any]]:
+    """The last value of each curve, and the mean of the last hundred, by metric."""
+    metrics: dict[str, list[dict[str, Any]]] = {}
+    for number, metric, variant in curves_of(db, owner):
+        values = blocks.last(db, number, 100)
+        if values:
+            mean = sum(values) / len(values)
+            row = {"name": variant, "last_value": values[0], "last_100_value": mean}
+            metrics.setdefault(metric, []).append(row)
+    return [{"name": name, "variants": rows} for name, rows in metrics.items()]
 
 
 def single_values(db: Session, owner: str) -> list[dict[str, Any]]:
     """The single values an owner has reported."""
-    return [
-        {"metric": metric, "variant": variant, "value": value, "timestamp": at}
-        for metric, variant, value, at in db.rows(
-            "SELECT s.metric, s.variant, p.value, p.timestamp FROM series s "
-            "JOIN scalars p ON p.series = s.id AND p.iter = ? WHERE s.owner = ? "
-            "ORDER BY s.metric, s.variant",
-            (SINGLE, owner),
-        )
-    ]
+    found = []
+    for number, metric, variant in curves_of(db, owner):
+        points = blocks.read_from(db, number, SINGLE - 1, 1)
+        if len(points) and points.iterations[0] == SINGLE:
+            value = points.values[0]
+            found.append(
+                {
+                    "metric": metric,
+                    "variant": variant,
+                    "value": value if value == value else None,
+                    "timestamp": points.times[0],
+                }
+            )
+    return found
 
 
 def page(
-    db: Session, owner: str, after: list[int] | None, limit: int, *, metric: str | None = None
+    db: Session,
+    owner: str,
+    after: list[int] | None,
+    limit: int,
+    *,
+    wanted: Selection | None = None,
+    latest: bool = False,
 ) -> list[tuple[list[int], dict[str, Any]]]:
-    """Points as events, in order, each with the key after which the next page begins."""
-    rows = db.rows(
-        "SELECT s.id, p.iter, s.metric, s.variant, p.timestamp, p.value FROM series s "
-        "JOIN scalars p ON p.series = s.id WHERE s.owner = ? AND (? IS NULL OR s.metric = ?) "
-        "AND (s.id, p.iter) > (?, ?) ORDER BY s.id, p.iter LIMIT ?",
-        (owner, metric, metric, *(after or [-1, SINGLE - 1]), limit),
-    )
-    return [
-        (
-            [series, iteration],
-            {
-                "type": "training_stats_scalar",
-                "task": owner,
-                "metric": found,
-                "variant": variant,
-                "iter": iteration,
-                "timestamp": at,
-                "value": value,
-            },
+    """Points as events, by time, each with the key after which the next page begins."""
+    names = {number: (metric, variant) for number, metric, variant in curves_of(db, owner, wanted)}
+    start = (after[0], after[1], after[2]) if after else None
+    found: list[tuple[list[int], dict[str, Any]]] = []
+    for (time, number, iteration), value in blocks.by_time(db, names, start, latest=latest):
+        if len(found) == limit:
+            break
+        metric, variant = names[number]
+        found.append(
+            (
+                [time, number, iteration],
+                {
+                    "type": "training_stats_scalar",
+                    "task": owner,
+                    "metric": metric,
+                    "variant": variant,
+                    "iter": iteration,
+                    "timestamp": time,
+                    "value": value if value == value else None,
+                },
+            )
         )
-        for series, iteration, found, variant, at, value in rows
-    ]
+    return found
 
 
-def count(db: Session, owner: str, metric: str | None = None) -> int:
+def count(db: Session, owner: str, wanted: Selection | None = None) -> int:
     """How many points an owner has."""
-    row = db.row(
-        "SELECT COUNT(*) FROM series s JOIN scalars p ON p.series = s.id "
-        "WHERE s.owner = ? AND (? IS NULL OR s.metric = ?)",
-        (owner, metric, metric),
-    )
-    return int(row[0]) if row else 0
+    return blocks.count(db, (number for number, _, _ in curves_of(db, owner, wanted)))
 
 
-def forget(db: Session, owner: str) -> int:
-    """Remove all curves of an owner; returns how many points went."""
-    gone = db.run(
-        "DELETE FROM scalars WHERE series IN (SELECT id FROM series WHERE owner = ?)", (owner,)
-    )
-    db.run("DELETE FROM series WHERE owner = ?", (owner,))
+def forget(db: Session, owner: str, wanted: Selection | None = None) -> int:
+    """Remove curves of an owner; returns how many points went."""
+    gone = 0
+    for number, _, _ in curves_of(db, owner, wanted):
+        gone += blocks.forget(db, number)
+        db.run("DELETE FROM series WHERE id = ?", (number,))
     return gone

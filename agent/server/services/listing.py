@@ -1,4 +1,4 @@
-"""What all `get_all` actions share: filter, order, page or scroll, project."""
+"""What all `get_all` and `get_all_ex` actions share: filter, order, page or scroll, project."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Any
 
-from .. import projection, query
+from .. import projection, query, references, tree
 from ..documents import Collection
 from ..encoding import dumps, loads
 from ..errors import ApiError, BadRequestError
@@ -18,7 +18,9 @@ _NOT_FILTERS = {
 }  # fmt: skip
 
 
-def listing(call: Call, collection: Collection, key: str, where: Where | None = None) -> Data:
+def listing(
+    call: Call, collection: Collection, key: str, where: Where | None = None, *, ex: bool = False
+) -> Data:
     """The documents that a `get_all` request asks for.
 
     Args:
@@ -26,16 +28,23 @@ def listing(call: Call, collection: Collection, key: str, where: Where | None = 
         collection: Where to look.
         key: The name for the list in the answer.
         where: The condition, if it is more than the request's filters.
+        ex: Show what references name instead of ids: see `references`.
 
     Returns:
         The list under `key`, and a `scroll_id` when the request scrolls.
     """
     only = projection.names(call.body.get("only_fields"))
-    return page(call, collection, key, where or filters(call, collection), only)
+    return page(call, collection, key, where or filters(call, collection), only, ex=ex)
 
 
 def page(
-    call: Call, collection: Collection, key: str, where: Where, only: list[str] | None
+    call: Call,
+    collection: Collection,
+    key: str,
+    where: Where,
+    only: list[str] | None,
+    *,
+    ex: bool = False,
 ) -> Data:
     """The same, with a condition and a projection of the caller's."""
     offset, limit, scrolls = _window(call)
@@ -48,7 +57,11 @@ def page(
         offset=offset,
         heads=projection.heads(only),
     )
-    answer: Data = {key: [projection.project(collection, each, only) for each in documents]}
+    if ex:
+        shown = references.expand(call.db, collection, documents, only)
+    else:
+        shown = [projection.project(collection, each, only) for each in documents]
+    answer: Data = {key: shown}
     if scrolls:
         answer["scroll_id"] = _scroll_id(offset + len(documents))
     return answer
@@ -56,9 +69,27 @@ def page(
 
 def filters(call: Call, collection: Collection) -> Where:
     """The condition that a request's filters make."""
-    return query.compile_filters(
-        collection, {k: v for k, v in call.body.items() if k not in _NOT_FILTERS}
-    )
+    return filters_of(call, collection, call.body)
+
+
+def filters_of(call: Call, collection: Collection, criteria: Data) -> Where:
+    """The condition that some filters make, those of a request or of a part of one."""
+    wanted = {name: value for name, value in criteria.items() if name not in _NOT_FILTERS}
+    if wanted.get("project") and wanted.get("include_subprojects"):
+        wanted["project"] = tree.widened(call.db, wanted["project"])
+    where = query.compile_filters(collection, wanted)
+    if criteria.get("allow_public") is False:
+        where.add(f"json_extract({collection.table}.doc, '$.company') <> ''")
+    return where
+
+
+def seen(call: Call, where: Where) -> Where:
+    """Leave out what is hidden, unless the request asks for it or names where to look."""
+    if not call.flag("search_hidden") and not any(
+        call.body.get(name) for name in ("id", "project", "parent", "task")
+    ):
+        tree.hide(where)
+    return where
 
 
 def _window(call: Call) -> tuple[int, int, bool]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
-from .. import clock, projection
+from .. import clock, projection, references
 from ..documents import MODELS, PROJECTS, TASKS
-from ..errors import ApiError, BadRequestError, NotFoundError
+from ..errors import ApiError, BadRequestError
 from ..registry import Call, Data, Mode, action
 from ..store import Document
-from .listing import listing
+from .listing import filters, listing, seen
 from .metadata import as_map, delete_metadata, edit_metadata
-from .projects import project_of
-from .tasks_status import check, each, publish_task
 
 _TEXTS = ("name", "uri", "comment", "framework", "project", "parent", "task")
 _TABLES = ("design", "labels", "ui_cache")
@@ -63,7 +60,8 @@ def new_model(call: Call, fields: Data) -> Document:
     return model
 
 
-def _save(call: Call, identity: str, fields: Data) -> Data:
+def save(call: Call, identity: str, fields: Data) -> Data:
+    """Write changed fields of a model, and note when."""
     if fields:
         now = clock.now()
         call.db.patch(MODELS, identity, {**fields, "last_update": now, "last_change": now})
@@ -76,7 +74,10 @@ def create(call: Call) -> Data:
     call.need("name")
     if "uri" not in call.body:
         raise BadRequestError("uri is missing")
-    return {"id": new_model(call, _fields(call))["id"], "created": True}
+    fields = _fields(call)
+    if call.flag("public"):
+        fields["company"] = ""
+    return {"id": new_model(call, fields)["id"], "created": True}
 
 
 @action("models.get_by_id")
@@ -104,6 +105,25 @@ def get_all(call: Call) -> Data:
     return listing(call, MODELS, "models")
 
 
+@action("models.get_all_ex", mode=Mode.SCAN)
+def get_all_ex(call: Call) -> Data:
+    """Models by filter, with the names of what they refer to."""
+    where = seen(call, filters(call, MODELS))
+    answer = listing(call, MODELS, "models", where, ex=True)
+    if call.flag("include_stats"):
+        for model in answer["models"]:
+            model["stats"] = {"labels_count": len(model.get("labels") or {})}
+    return answer
+
+
+@action("models.get_by_id_ex", mode=Mode.SCAN)
+def get_by_id_ex(call: Call) -> Data:
+    """One model, with the names of what it refers to."""
+    only = projection.names(call.body.get("only_fields"))
+    model = call.db.require(MODELS, call.need("model"), projection.heads(only))
+    return {"model": references.expand(call.db, MODELS, [model], only)[0]}
+
+
 @action("models.get_frameworks", mode=Mode.SCAN)
 def get_frameworks(call: Call) -> Data:
     """The frameworks in use."""
@@ -122,7 +142,7 @@ def edit(call: Call) -> Data:
     model = call.db.require(MODELS, call.need("model"), heads=())
     fields = _fields(call)
     _iterate(call, fields.get("task") or model.get("task"))
-    return _save(call, model["id"], fields)
+    return save(call, model["id"], fields)
 
 
 @action("models.update_for_task", mode=Mode.WRITE)
@@ -146,7 +166,7 @@ def update_for_task(call: Call) -> Data:
             model = new_model(call, {**fields, "name": name, "task": task["id"]})
         else:
             model = found
-            _save(call, model["id"], fields)
+            save(call, model["id"], fields)
     _tie(call, task, model)
     return {
         "id": model["id"],
@@ -173,148 +193,6 @@ def _iterate(call: Call, task: str | None) -> None:
     if found:
         reached = max(call.integer("iteration", 0), found.get("last_iteration", 0))
         call.db.patch(TASKS, task, {"last_iteration": reached, "last_update": clock.now()})
-
-
-def publish_models_of(call: Call, task: Document) -> None:
-    """Make a task's output models ready."""
-    for item in (task.get("models") or {}).get("output") or []:
-        if call.db.exists(MODELS, item.get("model", "")):
-            _save(call, item["model"], {"ready": True})
-
-
-@action("models.set_ready", mode=Mode.WRITE)
-def set_ready(call: Call) -> Data:
-    """Publish a model, and the task that made it if it can be."""
-    return publish_model(call, call.need("model"), call.flag("publish_task", True))
-
-
-def publish_model(call: Call, identity: str, with_task: bool) -> Data:
-    """Make a model ready.
-
-    Raises:
-        ApiError: It is ready already.
-    """
-    model = call.db.require(MODELS, identity, heads=())
-    if model.get("ready"):
-        raise ApiError(f"Model is already published: id={identity}", subcode=203)
-    answer: Data = {"updated": 1}
-    task = call.db.get(TASKS, model["task"], heads=()) if model.get("task") else None
-    if with_task and task is not None and task["status"] != "published":
-        force = call.flag("force_publish_task")
-        check(task, "publish", force=force)
-        published = publish_task(call, task["id"], force=force, models=False)
-        answer["published_task"] = {
-            "id": task["id"],
-            "data": {"updated": 1, "fields": published["fields"]},
-        }
-    _save(call, identity, {"ready": True})
-    return answer
-
-
-@action("models.publish_many", mode=Mode.WRITE)
-def publish_many(call: Call) -> Data:
-    """Publish several models."""
-
-    def publish(call: Call, identity: str) -> Data:
-        done = publish_model(call, identity, call.flag("publish_tasks", True))
-        return {**done, "updated": True}
-
-    return each(call, publish)
-
-
-def _archive(call: Call, identity: str, archived: bool) -> None:
-    model = call.db.require(MODELS, identity, heads=())
-    tags = [tag for tag in model.get("system_tags", []) if tag != "archived"]
-    _save(call, identity, {"system_tags": [*tags, "archived"] if archived else tags})
-
-
-@action("models.archive_many", mode=Mode.WRITE)
-def archive_many(call: Call) -> Data:
-    """Archive models."""
-
-    def put_away(call: Call, identity: str) -> Data:
-        _archive(call, identity, True)
-        return {"archived": True}
-
-    return each(call, put_away)
-
-
-@action("models.unarchive_many", mode=Mode.WRITE)
-def unarchive_many(call: Call) -> Data:
-    """Take models out of the archive."""
-
-    def take_out(call: Call, identity: str) -> Data:
-        _archive(call, identity, False)
-        return {"unarchived": True}
-
-    return each(call, take_out)
-
-
-def used_by(call: Call, identity: str) -> list[str]:
-    """The tasks that take a model as input."""
-    return [
-        row[0]
-        for row in call.db.rows(
-            "SELECT id FROM tasks WHERE instr(doc, ?) > 0 AND EXISTS (SELECT 1 FROM "
-            "json_each(doc, '$.models.input') e WHERE json_extract(e.value, '$.model') = ?)",
-            (identity, identity),
-        )
-    ]
-
-
-def delete_model(call: Call, identity: str, *, force: bool) -> Data:
-    """Remove a model and its events.
-
-    Raises:
-        ApiError: A task uses it, or it is published, and there is no force.
-    """
-    from ..events import ingest
-
-    model = call.db.require(MODELS, identity, heads=())
-    if not force:
-        users = used_by(call, identity)
-        if users:
-            raise ApiError(f"Model is in use: id={identity}, tasks={users[:5]}", subcode=204)
-        maker = call.db.get(TASKS, model["task"], heads=()) if model.get("task") else None
-        if maker is not None and maker["status"] == "published":
-            raise ApiError(f"Model's task is published: id={identity}", subcode=205)
-    call.db.delete(MODELS, identity)
-    ingest.forget(call.db, identity)
-    maker = call.db.get(TASKS, model["task"], heads=()) if model.get("task") else None
-    if maker is not None:
-        _untie(call, maker, identity)
-    return {"deleted": True, "url": model.get("uri")}
-
-
-def _untie(call: Call, task: Document, identity: str) -> None:
-    models: dict[str, Any] = dict(task.get("models") or {})
-    listed = models.get("output") or []
-    kept = [item for item in listed if item.get("model") != identity]
-    if len(kept) < len(listed):
-        call.db.patch(TASKS, task["id"], {"models": {**models, "output": kept}})
-
-
-@action("models.delete", mode=Mode.WRITE)
-def delete(call: Call) -> Data:
-    """Remove a model."""
-    return delete_model(call, call.need("model"), force=call.flag("force"))
-
-
-@action("models.delete_many", mode=Mode.WRITE)
-def delete_many(call: Call) -> Data:
-    """Remove several models."""
-    return each(call, lambda call, one: delete_model(call, one, force=call.flag("force")))
-
-
-@action("models.move", mode=Mode.WRITE)
-def move(call: Call) -> Data:
-    """Move models to a project, by id or by name; a new name makes the project."""
-    target = project_of(call)
-    for identity in call.texts("ids"):
-        if not call.db.exists(MODELS, identity):
-            raise NotFoundError("model", identity)
-        _save(call, identity, {"project": target})
-    return {"project_id": target}
 
 
 @action("models.add_or_update_metadata", mode=Mode.WRITE)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from .. import clock, projection
@@ -71,9 +73,9 @@ def target_queue(call: Call) -> Document:
 def append(call: Call, queue: str, task: str) -> None:
     """Put a task at the end of a queue."""
     call.db.run(
-        "INSERT INTO queue_entries (queue, position, task, added) VALUES (?, "
-        "(SELECT COALESCE(MAX(position), 0) + 1 FROM queue_entries WHERE queue = ?), ?, ?)",
-        (queue, queue, task, clock.now()),
+        "INSERT INTO queue_entries (queue, position, task, added, since) VALUES (?, "
+        "(SELECT COALESCE(MAX(position), 0) + 1 FROM queue_entries WHERE queue = ?), ?, ?, ?)",
+        (queue, queue, task, clock.now(), time.time()),
     )
 
 
@@ -236,19 +238,21 @@ def _position(call: Call, queue: str, task: str) -> int:
     return order.index(task)
 
 
-def _reorder(call: Call, place: Any) -> Data:
+def _reorder(call: Call, place: Callable[[int, int], int]) -> Data:
     queue, task = call.need("queue"), call.need("task")
     index = _position(call, queue, task)
-    waiting = entries(call, queue)
-    entry = waiting.pop(index)
-    position = max(0, min(len(waiting), place(index, len(waiting))))
-    waiting.insert(position, entry)
-    call.db.run("DELETE FROM queue_entries WHERE queue = ?", (queue,))
-    for number, kept in enumerate(waiting, 1):
-        call.db.run(
-            "INSERT INTO queue_entries (queue, position, task, added) VALUES (?, ?, ?, ?)",
-            (queue, number, kept["task"], kept["added"]),
-        )
+    rows = call.db.rows(
+        "SELECT position, task FROM queue_entries WHERE queue = ? ORDER BY position", (queue,)
+    )
+    order = [waiting for _, waiting in rows]
+    order.pop(index)
+    position = max(0, min(len(order), place(index, len(order))))
+    order.insert(position, task)
+    # Past the end first: two entries can't stand in one place, not even in between.
+    beyond = rows[-1][0] + 1
+    for numbers in (range(beyond, beyond + len(order)), range(1, len(order) + 1)):
+        for number, waiting in zip(numbers, order, strict=True):
+            call.db.run("UPDATE queue_entries SET position = ? WHERE task = ?", (number, waiting))
     return {"position": position}
 
 

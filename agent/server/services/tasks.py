@@ -5,20 +5,19 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from .. import clock, projection
+from .. import clock, projection, references
 from ..documents import PROJECTS, TASKS
 from ..encoding import dumps
 from ..errors import BadRequestError
 from ..registry import Call, Data, Mode, action
 from ..store import Document
-from .listing import filters, listing
-from .projects import project_of
-from .tasks_status import CREATED, check, each
+from .listing import filters, listing, seen
+from .tasks_status import CREATED, check, touch_project
 
 TYPES = (
     "dataset_import", "annotation", "annotation_manual", "training", "testing", "inference",
     "data_processing", "application", "monitor", "controller", "optimizer", "service", "qc",
-    "custom",
+    "custom", "import",
 )  # fmt: skip
 
 _TEXTS = ("name", "comment", "project", "parent", "type")
@@ -113,6 +112,8 @@ def create(call: Call) -> Data:
     call.need("name")
     call.need("type")
     task = new_task(call, {k: v for k, v in editable(call).items() if v is not None})
+    if task.get("project"):
+        touch_project(call, task["project"])
     return {"id": task["id"]}
 
 
@@ -137,6 +138,20 @@ def get_by_id(call: Call) -> Data:
 def get_all(call: Call) -> Data:
     """Tasks by filter. Those in hidden projects are found too: step caching relies on it."""
     return listing(call, TASKS, "tasks", filters(call, TASKS))
+
+
+@action("tasks.get_by_id_ex", mode=Mode.SCAN)
+def get_by_id_ex(call: Call) -> Data:
+    """One task, with the names of what it refers to."""
+    only = projection.names(call.body.get("only_fields"))
+    task = call.db.require(TASKS, call.need("task"), projection.heads(only))
+    return {"task": references.expand(call.db, TASKS, [task], only)[0]}
+
+
+@action("tasks.get_all_ex", mode=Mode.SCAN)
+def get_all_ex(call: Call) -> Data:
+    """Tasks by filter, with the names of what they refer to; hidden ones only where asked for."""
+    return listing(call, TASKS, "tasks", seen(call, filters(call, TASKS)), ex=True)
 
 
 @action("tasks.edit", mode=Mode.WRITE)
@@ -205,58 +220,7 @@ def get_types(call: Call) -> Data:
     """The task types in use."""
     projects = call.texts("projects")
     where = "project IN (SELECT value FROM json_each(?))" if projects else "?"
-    rows = call.db.rows(
-        f"SELECT DISTINCT type FROM tasks WHERE {where}",  # noqa: S608
-        (dumps(projects) if projects else 1,),
+    rows = call.db.listed(
+        TASKS, "DISTINCT type", f"WHERE {where}", (dumps(projects) if projects else 1,)
     )
     return {"types": sorted(kind for (kind,) in rows)}
-
-
-@action("tasks.move", mode=Mode.WRITE)
-def move(call: Call) -> Data:
-    """Move tasks to a project, by id or by name; a new name makes the project."""
-    target = project_of(call)
-    for identity in call.texts("ids"):
-        save(call, identity, {"project": target})
-    return {"project_id": target}
-
-
-def archive_task(call: Call, identity: str, archived: bool) -> None:
-    """Set or take away the tag by which a task is archived; a queued one leaves its queue."""
-    from .tasks_queueing import dequeue_task
-
-    task = call.db.require(TASKS, identity, heads=())
-    if archived and task["status"] == "queued":
-        dequeue_task(call, identity)
-    tags = [tag for tag in task.get("system_tags", []) if tag != "archived"]
-    save(call, identity, {"system_tags": [*tags, "archived"] if archived else tags})
-
-
-@action("tasks.archive", mode=Mode.WRITE)
-def archive(call: Call) -> Data:
-    """Archive tasks."""
-    for identity in call.texts("tasks"):
-        archive_task(call, identity, True)
-    return {"archived": len(call.texts("tasks"))}
-
-
-@action("tasks.archive_many", mode=Mode.WRITE)
-def archive_many(call: Call) -> Data:
-    """Archive tasks, each for itself."""
-
-    def put_away(call: Call, identity: str) -> Data:
-        archive_task(call, identity, True)
-        return {"archived": True}
-
-    return each(call, put_away)
-
-
-@action("tasks.unarchive_many", mode=Mode.WRITE)
-def unarchive_many(call: Call) -> Data:
-    """Take tasks out of the archive."""
-
-    def take_out(call: Call, identity: str) -> Data:
-        archive_task(call, identity, False)
-        return {"unarchived": True}
-
-    return each(call, take_out)

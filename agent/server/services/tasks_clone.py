@@ -1,18 +1,14 @@
-"""Cloning tasks, and starting pipelines, which are clones that run."""
+"""Cloning tasks."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from ..documents import PROJECTS, TASKS
-from ..errors import BadRequestError
+from ..documents import MODELS, PROJECTS, TASKS
 from ..registry import Call, Data, Mode, action
 from ..store import Document
-from . import queues
 from .projects import ensure_project
 from .tasks import new_task
-from .tasks_queueing import enqueue_task
 
 _COPIED = (
     "name", "type", "comment", "tags", "project", "parent", "script", "hyperparams",
@@ -38,6 +34,20 @@ def clone_task(task: Document, **changes: Any) -> Data:
     return {**fields, **{name: value for name, value in changes.items() if value is not None}}
 
 
+def _check_references(call: Call, task: Document) -> None:
+    """Refuse a copy of references to what is no longer there.
+
+    Raises:
+        NotFoundError: The project, the parent or an input model is gone.
+    """
+    if task.get("project"):
+        call.db.require(PROJECTS, task["project"], heads=())
+    if task.get("parent"):
+        call.db.require(TASKS, task["parent"], heads=())
+    for item in (task.get("models") or {}).get("input") or []:
+        call.db.require(MODELS, item["model"], heads=())
+
+
 @action("tasks.clone", mode=Mode.WRITE)
 def clone(call: Call) -> Data:
     """Make a draft like a task."""
@@ -45,17 +55,22 @@ def clone(call: Call) -> Data:
     answer: Data = {}
     project = call.text("new_task_project")
     name = call.text("new_project_name")
+    parent = call.text("new_task_parent")
     if project:
         call.db.require(PROJECTS, project)
     elif name:
         found = ensure_project(call, name)
         project = found["id"]
         answer["new_project"] = {"id": found["id"], "name": found["name"]}
+    if parent:
+        call.db.require(TASKS, parent, heads=())
+    if call.flag("validate_references"):
+        _check_references(call, task)
     fields = clone_task(
         task,
         name=call.text("new_task_name"),
         comment=call.text("new_task_comment"),
-        parent=call.text("new_task_parent"),
+        parent=parent,
         project=project,
         hyperparams=call.table("new_task_hyperparams"),
         configuration=call.table("new_task_configuration"),
@@ -71,36 +86,7 @@ def clone(call: Call) -> Data:
             given = {k: v for k, v in overrides.items() if v is not None}
             fields[section] = {**fields.get(section, {}), **given}
     if call.body.get("new_task_input_models") is not None:
+        for item in call.tables("new_task_input_models"):
+            call.db.require(MODELS, str(item.get("model")), heads=())
         fields["models"] = {**fields["models"], "input": call.tables("new_task_input_models")}
     return {"id": new_task(call, fields)["id"], **answer}
-
-
-@action("pipelines.start_pipeline", mode=Mode.WRITE)
-def start_pipeline(call: Call) -> Data:
-    """Run a pipeline anew: clone its controller, set its arguments, put it on a queue."""
-    task = call.db.require(TASKS, call.need("task"))
-    queue = queues.target_queue(call)
-    tags = [tag for tag in task.get("system_tags", []) if tag != "archived"]
-    # The controller adds ` #3` to its name itself when it starts.
-    name = re.sub(r"( #[0-9]+)+$", "", task["name"])
-    fields = clone_task(task, name=name, system_tags=tags)
-    fields["hyperparams"] = with_arguments(task.get("hyperparams", {}), call.tables("args"))
-    made = new_task(call, fields)
-    enqueue_task(call, made["id"], queue)
-    answer: Data = {"pipeline": made["id"], "enqueued": True}
-    if call.flag("verify_watched_queue"):
-        answer["queue_watched"] = queues.is_watched(call, queue["id"])
-    return answer
-
-
-def with_arguments(hyperparams: Data, arguments: list[Data]) -> Data:
-    """Hyperparameters with other values in their `Args` section."""
-    section = dict(hyperparams.get("Args", {}))
-    for argument in arguments:
-        name = argument.get("name")
-        if not isinstance(name, str):
-            raise BadRequestError("args: each argument needs a name")
-        value = argument.get("value")
-        old = section.get(name, {"section": "Args", "name": name})
-        section[name] = {**old, "value": "" if value is None else str(value)}
-    return {**hyperparams, "Args": section} if section else hyperparams

@@ -8,7 +8,7 @@ from ..errors import ApiError
 from ..events import ingest, samples
 from ..registry import Call, Data, Mode, action
 from ..store import Document
-from .models import used_by
+from .models_life import used_by
 from .tasks_status import CREATED, check, each, move
 
 DELETED = "__DELETED__"
@@ -106,7 +106,7 @@ def reset_many(call: Call) -> Data:
     return each(call, one)
 
 
-def delete_task(call: Call, identity: str, *, force: bool) -> Data:
+def delete_task(call: Call, identity: str, *, force: bool, return_urls: bool | None = None) -> Data:
     """Remove a task, its events and the models that only it knows.
 
     Raises:
@@ -140,7 +140,8 @@ def delete_task(call: Call, identity: str, *, force: bool) -> Data:
         "events": {"deleted": True},
         "frames": {},
     }
-    return {**answer, "urls": urls} if call.flag("return_file_urls") else answer
+    wanted = call.flag("return_file_urls") if return_urls is None else return_urls
+    return {**answer, "urls": urls} if wanted else answer
 
 
 @action("tasks.delete", mode=Mode.WRITE)

@@ -12,6 +12,9 @@ from ..store import Document
 from .tasks import save
 from .tasks_status import check
 
+LATEST_SCHEMA = 23
+"""The newest API 2.x version for which SDK 2.1 has schemas."""
+
 PROPERTIES = "properties"
 """The hyperparameter section that holds user properties: notes, which may change at any time."""
 
@@ -107,21 +110,30 @@ def get_configurations(call: Call) -> Data:
 
 @action("tasks.get_configuration_names", mode=Mode.SCAN)
 def get_configuration_names(call: Call) -> Data:
-    """The names of several tasks' configurations."""
+    """The names of several tasks' configurations.
+
+    The web application reads a list; the SDK's schemas declare an object, and its client takes
+    nothing else, so requests of those versions get the names of the one task.
+    """
     skip = call.flag("skip_empty", True)
-    return {
-        "configurations": [
-            {
-                "task": task["id"],
-                "names": sorted(
-                    name
-                    for name, item in task.get("configuration", {}).items()
-                    if item.get("value") or not skip
-                ),
-            }
-            for task in _tasks(call, "configuration")
-        ]
-    }
+    found = [
+        {
+            "task": task["id"],
+            "names": sorted(
+                name
+                for name, item in task.get("configuration", {}).items()
+                if item.get("value") or not skip
+            ),
+        }
+        for task in _tasks(call, "configuration")
+    ]
+    return {"configurations": found[0] if len(found) == 1 and _of_schemas(call) else found}
+
+
+def _of_schemas(call: Call) -> bool:
+    """Whether a request is of a version for which the SDK has schemas."""
+    major, _, minor = call.version.partition(".")
+    return major == "2" and minor.isdigit() and int(minor) <= LATEST_SCHEMA
 
 
 @action("tasks.edit_configuration", mode=Mode.WRITE)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import clock
-from ..documents import TASKS
+from ..documents import PROJECTS, TASKS
 from ..errors import ApiError, InvalidStatusError
+from ..query import Where
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 
@@ -22,6 +23,9 @@ CLOSED = "closed"
 PUBLISHED = "published"
 UNKNOWN = "unknown"
 
+STATUSES = (
+    CREATED, QUEUED, IN_PROGRESS, STOPPED, COMPLETED, FAILED, CLOSED, PUBLISHED, UNKNOWN,
+)  # fmt: skip
 ENDED = frozenset({STOPPED, FAILED, COMPLETED, CLOSED, PUBLISHED})
 
 LEGAL: dict[str, frozenset[str]] = {
@@ -100,8 +104,16 @@ def move(
     if status in ENDED and not (before in ENDED and task.get("completed")):
         fields["completed"] = now
     fields.update(more)
-    call.db.patch(TASKS, task["id"], fields)
+    changed = call.db.patch(TASKS, task["id"], fields)
+    if status != before and changed.get("project"):
+        touch_project(call, changed["project"])
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def touch_project(call: Call, project: str) -> None:
+    """Note that a task of a project has changed its status."""
+    if call.db.exists(PROJECTS, project):
+        call.db.patch(PROJECTS, project, {"last_update": clock.now()})
 
 
 def _ask(call: Call, action_name: str, status: str) -> Data:
@@ -176,7 +188,7 @@ def publish_task(
         published=task.get("published") or clock.now(),
     )
     if call.flag("publish_model", True) if models is None else models:
-        from .models import publish_models_of
+        from .models_life import publish_models_of
 
         publish_models_of(call, task)
     return {"updated": 1, "fields": fields, "committed_versions_results": []}
@@ -219,11 +231,25 @@ def ping(call: Call) -> Data:
     return {}
 
 
+def steps_of(call: Call, controllers: list[str]) -> list[str]:
+    """The tasks that pipelines among some tasks have started."""
+    where = Where(TASKS).among("parent", controllers)
+    where.add("parent IN (SELECT id FROM tasks WHERE type = 'controller')")
+    rows = call.db.rows(f"SELECT id FROM tasks WHERE {where.sql}", where.values)  # noqa: S608
+    return [row[0] for row in rows]
+
+
 def each(call: Call, work: Callable[[Call, str], Data]) -> Data:
-    """Do something to each of `ids`; what fails is listed and doesn't hinder the others."""
+    """Do something to each of `ids`; what fails is listed and doesn't hinder the others.
+
+    With `include_pipeline_steps` it is done to the steps of pipelines among them first.
+    """
     succeeded: list[Data] = []
     failures: list[Data] = []
-    for identity in call.texts("ids"):
+    identities = call.texts("ids")
+    if call.flag("include_pipeline_steps"):
+        identities = [*steps_of(call, identities), *identities]
+    for identity in dict.fromkeys(identities):
         call.db.run("SAVEPOINT one")
         try:
             succeeded.append({"id": identity, **work(call, identity)})

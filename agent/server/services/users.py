@@ -6,13 +6,13 @@ from typing import Any
 
 from .. import clock, projection
 from ..credentials import User
-from ..documents import USERS
-from ..encoding import dumps
+from ..documents import TASKS, USERS
 from ..errors import ApiError, BadRequestError
+from ..query import Where
+from ..references import COMPANY_NAME
 from ..registry import Call, Data, Mode, action
 from .listing import filters, listing, page
 
-COMPANY_NAME = "sightline"
 _SETTABLE = ("name", "given_name", "family_name", "avatar")
 _HIDDEN = ("preferences",)
 """What only its owner is shown."""
@@ -75,12 +75,11 @@ def get_all_ex(call: Call) -> Data:
     where = filters(call, USERS)
     if call.body.get("active_in_projects") is not None:
         projects = call.texts("active_in_projects")
-        chosen = "WHERE project IN (SELECT value FROM json_each(?))" if projects else "WHERE ?"
-        value = dumps(projects) if projects else 1
+        made = Where(TASKS).among("project", projects) if projects else Where(TASKS)
         where.add(
-            f"id IN (SELECT user FROM tasks {chosen} UNION SELECT user FROM models {chosen})",  # noqa: S608
-            value,
-            value,
+            f"id IN (SELECT user FROM tasks WHERE {made.sql} "  # noqa: S608
+            f"UNION SELECT user FROM models WHERE {made.sql})",
+            *made.values * 2,
         )
     only = projection.names(call.body.get("only_fields"))
     answer = _visible(page(call, USERS, "users", where, only))
@@ -180,6 +179,7 @@ def _merged(old: Data, new: Data) -> Data:
     result = dict(old)
     for name, value in new.items():
         before = result.get(name)
-        both = isinstance(before, dict) and isinstance(value, dict)
-        result[name] = _merged(before, value) if both else value
+        if isinstance(before, dict) and isinstance(value, dict):
+            value = _merged(before, value)
+        result[name] = value
     return result

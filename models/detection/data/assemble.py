@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from models.data.looking import files_below
 from models.data.pictures import PICTURE_SUFFIXES
 from models.data.writing import link_or_copy
 from models.detection.data.formats.coco_layouts import LABELS
@@ -124,7 +125,7 @@ def _voc(split: str, part: Part, target: Path) -> None:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.rglob("*") if f.suffix.lower() in PICTURE_SUFFIXES)
+    return files_below(folder, PICTURE_SUFFIXES)
 
 
 def _link(source: Path, place: Path) -> None:

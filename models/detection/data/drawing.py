@@ -83,7 +83,7 @@ def _caption(
 ) -> None:
     """Write above the box, or inside it where there's no room above."""
     x, top, _ = place
-    text, font = _writable(" ".join(text.split()), size)
+    text, font = writable(" ".join(text.split()), size)
     left, upper, right, lower = draw.textbbox((0, 0), text, font=font)
     wide, tall = right - left + 4, lower - upper + 4
     y = top - tall if top >= tall else top
@@ -94,8 +94,17 @@ def _caption(
     draw.text((x + 2 - left, y + 2 - upper), text, ink, font)
 
 
-def _writable(text: str, size: int) -> tuple[str, Any]:
-    """The text with a font that has all its letters, or else without the letters that none has."""
+def writable(text: str, size: int) -> tuple[str, Any]:
+    """Find a font for a text.
+
+    Args:
+        text: in any script.
+        size: of the letters, pixels.
+
+    Returns:
+        The text, and a Pillow font that has all its letters; if none has, those letters that are
+        missing as codes.
+    """
     for name in (*_FONTS, _BUILT_IN):
         font = _font(name, size)
         if font is not None and all(_has(name, letter) for letter in set(text)):

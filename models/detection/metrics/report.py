@@ -188,7 +188,13 @@ class Report:
             values = self.coco.precision50[:, label].round(4).tolist()
             if not all(math.isnan(value) for value in values):
                 curves[name] = [_known(value) for value in values]
-        return {"recall": np.linspace(0.0, 1.0, 101).round(2).tolist(), "precision": curves}
+        return {
+            "title": "Precision over recall",
+            "x": "recall",
+            "y": "precision at IoU 0.5",
+            "at": np.linspace(0.0, 1.0, 101).round(2).tolist(),
+            "lines": curves,
+        }
 
     def details(self) -> dict[str, Any]:
         """Give all tables as JSON-able values."""
@@ -198,7 +204,7 @@ class Report:
             "by_size": self.by_size(),
             "errors": self.error_rows(),
             "calibration": self.calibration_rows(),
-            "precision_recall": self.precision_recall(),
+            "charts": [self.precision_recall()],
             "confusion": {
                 "classes": [*self.classes, "background"],
                 "counts": self.confusion.tolist(),

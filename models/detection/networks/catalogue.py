@@ -135,10 +135,13 @@ def _deimv2() -> Iterator[Entry]:
         ("atto", 320, 100, 23.8),
         ("femto", 416, 150, 31.0),
         ("pico", 640, 200, 38.5),
+        ("n", 640, 300, 43.0),
         ("s", 640, 300, 50.9),
         ("m", 640, 300, 53.0),
+        ("l", 640, 300, 56.0),
+        ("x", 640, 300, 57.8),
     ):
-        transformer = size in ("s", "m")
+        transformer = size in ("s", "m", "l", "x")
         backbone = "DINOv3" if transformer else "HGNetv2"
         yield Entry(
             f"deimv2-{size}",
@@ -148,7 +151,7 @@ def _deimv2() -> Iterator[Entry]:
             side,
             queries,
             strides=(8, 16, 32) if transformer else (16, 32),
-            # The vision transformers of these sizes are distilled from DINOv3.
+            # The vision transformers of these sizes are DINOv3's, or distilled from it.
             weights_licence="DINOv3 License (Meta)" if transformer else APACHE,
             normalisation=IMAGENET if transformer else UNIT,
             hub={"coco": f"Intellindust/DEIMv2_{backbone}_{size.upper()}_COCO"},
@@ -233,8 +236,11 @@ _COMPUTED: dict[str, tuple[float, float]] = {
     "deimv2-atto": (0.51, 0.77),
     "deimv2-femto": (0.99, 1.72),
     "deimv2-pico": (1.55, 5.32),
+    "deimv2-n": (3.62, 7.24),
     "deimv2-s": (9.82, 51.6),
     "deimv2-m": (18.43, 88.4),
+    "deimv2-l": (32.6, 148.7),
+    "deimv2-x": (51.28, 207.3),
     "rfdetr-n": (30.43, 31.8),
     "rfdetr-s": (32.07, 59.6),
     "rfdetr-m": (33.65, 78.5),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from models.detection.synthetic.textures import (
+from models.synthetic.textures import (
     Picture,
     Plane,
     blend,

@@ -17,9 +17,9 @@ from pydantic import BaseModel
 
 from models.detection.synthetic.options import BarcodeOptions
 from models.detection.synthetic.scenes import Placed, Scene, make_scene
-from models.detection.synthetic.symbols import KINDS, read
-from models.detection.synthetic.textures import Picture
 from models.reporting import Reporter
+from models.synthetic.symbols import KINDS, read
+from models.synthetic.textures import Picture
 
 SPLITS = ("train", "val", "test")
 
@@ -49,7 +49,8 @@ def synthesize(options: BaseModel, folder: Path, reporter: Reporter) -> dict[str
     A box is the tight axis-aligned frame of the symbol as it lies in the picture, without its
     quiet zone and without the digits printed under it; `segmentation` holds the outline itself.
     Each annotation names its `symbology` and `payload` and whether zxing-cpp still reads it,
-    from the whole picture or from an upright cut-out (`read`).
+    from the whole picture or from an upright cut-out (`read`). With `options.lines` it also holds
+    the `text` printed under a linear symbol, with its frame and outline.
 
     Args:
         options: `BarcodeOptions`; the same ones give the same bytes.
@@ -173,6 +174,7 @@ def _labels(options: BarcodeOptions, split: str, written: list[_Written]) -> dic
                     "symbology": placed.symbol.symbology,
                     "payload": placed.symbol.text,
                     "read": was_read,
+                    **_line(placed),
                 }
             )
     return {
@@ -180,6 +182,19 @@ def _labels(options: BarcodeOptions, split: str, written: list[_Written]) -> dic
         "images": images,
         "annotations": annotations,
         "categories": [{"id": i, "name": name} for i, name in enumerate(names, 1)],
+    }
+
+
+def _line(placed: Placed) -> dict[str, Any]:
+    """What the line under a symbol says, and where it is."""
+    if placed.line is None:
+        return {}
+    corners = placed.line.astype(float)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    return {
+        "text": placed.text,
+        "text_bbox": [round(float(v), 2) for v in (*low, *(high - low))],
+        "text_segmentation": [np.round(corners, 2).reshape(-1).tolist()],
     }
 
 

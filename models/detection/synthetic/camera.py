@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from models.detection.synthetic.textures import Picture, Plane, normal, smooth
+from models.synthetic.textures import Picture, Plane, normal, smooth
 
 
 def shoot(rng: np.random.Generator, picture: Picture, difficulty: float) -> Picture:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detection.synthetic.symbols import Symbol
-from models.detection.synthetic.textures import (
+from models.synthetic.symbols import Symbol
+from models.synthetic.textures import (
     Picture,
     Plane,
     blend,
@@ -36,11 +36,16 @@ class Label:
     corners: Points | None
     """Corners of the symbol without its quiet zone, clockwise from its top left, shape (4, 2);
     None where there's no symbol."""
+    line: Points | None = None
+    """Corners of the line under the symbol, likewise; None where none is meant to be read."""
+    text: str = ""
+    """What the line says."""
 
 
-def _paper_and_ink(
+def paper_and_ink(
     rng: np.random.Generator, symbol: Symbol, difficulty: float
 ) -> tuple[Plane, Plane]:
+    """Choose the colours that a symbol is printed on and with, BGR."""
     kind = rng.random()
     if kind < 0.55:
         paper = colour(rng, (10, 30), (0, 0.08), (0.85, 1))
@@ -77,7 +82,7 @@ def _symbol_cover(rng: np.random.Generator, symbol: Symbol, length: int) -> Plan
     return cover.astype(np.float32) / np.float32(255)
 
 
-def _wear(rng: np.random.Generator, cover: Plane, difficulty: float) -> Plane:
+def wear(rng: np.random.Generator, cover: Plane, difficulty: float) -> Plane:
     """Take ink away: patches that rubbed off, streaks of a dirty print head."""
     height, width = cover.shape
     if rng.random() < 0.4 * difficulty:
@@ -100,8 +105,8 @@ def symbol_label(rng: np.random.Generator, symbol: Symbol, length: int, difficul
         length: Longer side of the symbol, pixels.
         difficulty: 0 (clean) to 1 (worn and faded).
     """
-    paper, ink = _paper_and_ink(rng, symbol, difficulty)
-    cover = _wear(rng, _symbol_cover(rng, symbol, length), difficulty)
+    paper, ink = paper_and_ink(rng, symbol, difficulty)
+    cover = wear(rng, _symbol_cover(rng, symbol, length), difficulty)
     tall, wide = cover.shape
     module = length / max(symbol.modules.shape)
     quiet = max(2, round(symbol.kind.quiet * module * rng.uniform(0.7, 1.2)))
@@ -124,7 +129,7 @@ def symbol_label(rng: np.random.Generator, symbol: Symbol, length: int, difficul
         picture = np.empty((height, width, 3), np.uint8)
         picture[:] = paper.astype(np.uint8)
         print_ink = ink
-    _decorate(rng, picture, (left, top, width - right, height - bottom), print_ink)
+    decorate(rng, picture, (left, top, width - right, height - bottom), print_ink)
 
     x, y = left + quiet, top + quiet_y
     area = picture[y : y + tall, x : x + wide]
@@ -138,7 +143,7 @@ def symbol_label(rng: np.random.Generator, symbol: Symbol, length: int, difficul
     return Label(picture, corners)
 
 
-def _decorate(
+def decorate(
     rng: np.random.Generator, picture: Picture, field: tuple[int, int, int, int], ink: Plane
 ) -> None:
     """Print text, rules and logos around the field (x0, y0, x1, y1) that must stay clear."""

@@ -6,18 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Symbology = Literal[
-    "ean13",
-    "ean8",
-    "upca",
-    "code128",
-    "code39",
-    "itf",
-    "qr",
-    "datamatrix",
-    "pdf417",
-    "aztec",
-]
+from models.synthetic.symbologies import Symbology
+
 Side = Annotated[int, Field(ge=160, le=4096)]
 
 
@@ -54,6 +44,13 @@ class BarcodeOptions(BaseModel):
     difficulty: float = Field(default=0.5, ge=0, le=1)
     """How strong blur, noise, perspective, shadows and wear may get: 0 (a clean scan) to 1 (hardly
     ever readable)."""
+    turn: float = Field(default=180, ge=0, le=180)
+    """Most that symbols are turned in the picture, degrees, 0 to 180; beside that, they tilt in
+    space."""
+    lines: bool = False
+    """Set what linear symbols say under their bars, as the standards do, in fonts that each split
+    has for itself (needs the extra `fonts`); annotations then hold `text`, `text_bbox` and
+    `text_segmentation` wherever digits are 9 pixels high or more."""
     clutter: int = Field(default=4, ge=0, le=20)
     """Most things in a picture that look like a symbol but aren't."""
     quality: int = Field(default=92, ge=50, le=100)

@@ -12,10 +12,13 @@ from models.detection.synthetic import camera
 from models.detection.synthetic.backgrounds import families
 from models.detection.synthetic.labels import Label, Points, clutter_label, symbol_label
 from models.detection.synthetic.options import BarcodeOptions
-from models.detection.synthetic.symbols import Symbol, draw_symbol
-from models.detection.synthetic.textures import Picture, shade
+from models.detection.synthetic.typeset import typeset_label
+from models.synthetic.symbols import Symbol, draw_symbol
+from models.synthetic.textures import Picture, shade
 
 _SPLITS = {"train": 0, "val": 1, "test": 2}
+_LEGIBLE = 9.0
+"""Height from which digits can be read, pixels."""
 _CELL = 4
 """Side of a cell of the map of taken ground, pixels."""
 
@@ -27,6 +30,10 @@ class Placed:
     symbol: Symbol
     corners: Points
     """Clockwise from the symbol's own top left, without the quiet zone, shape (4, 2)."""
+    text: str = ""
+    """What the line under it says, where there is one that can be read."""
+    line: Points | None = None
+    """Corners of that line, likewise."""
 
     @property
     def box(self) -> NDArray[np.float64]:
@@ -65,7 +72,7 @@ def make_scene(options: BarcodeOptions, split: str, index: int) -> Scene:
     for _ in range(min(clutter, options.clutter)):
         wide = int(rng.uniform(0.1, 0.4) * width)
         label = clutter_label(rng, wide, max(16, int(wide * rng.uniform(0.3, 1.2))))
-        _place(rng, scene, taken, label, float(wide), options.difficulty)
+        _place(rng, scene, taken, label, float(wide), options)
     if not empty:
         for _ in range(_count(rng, options.symbols)):
             _add_symbol(rng, scene, taken, options, split)
@@ -86,26 +93,45 @@ def _add_symbol(
     split: str,
 ) -> None:
     symbology = options.symbologies[int(rng.integers(len(options.symbologies)))]
-    symbol = draw_symbol(rng, symbology, split)
+    symbol = draw_symbol(rng, symbology, split, legible=options.lines)
     width = scene.picture.shape[1]
     low, high = np.log(options.smallest), np.log(options.largest)
     # Bars are printed longer than cells: they hold less.
     share = rng.beta(2.2, 1.1) if symbol.kind.linear else rng.beta(1.5, 1.5)
     length = width * float(np.exp(low + (high - low) * share))
     for _ in range(4):
-        label = symbol_label(rng, symbol, max(8, round(length)), options.difficulty)
-        corners = _place(rng, scene, taken, label, length, options.difficulty)
-        if corners is not None:
-            scene.placed.append(Placed(symbol, corners))
+        if options.lines and symbol.kind.linear:
+            label = typeset_label(rng, symbol, split, max(8, round(length)), options.difficulty)
+        else:
+            label = symbol_label(rng, symbol, max(8, round(length)), options.difficulty)
+        where = _place(rng, scene, taken, label, length, options)
+        if where is not None:
+            scene.placed.append(_placed(symbol, label, where))
             return
         length = max(0.7 * length, options.smallest * width)
 
 
+def _placed(symbol: Symbol, label: Label, where: NDArray[np.float64]) -> Placed:
+    """Note where a symbol lies, and its line if people could read it."""
+    assert label.corners is not None
+    corners = _project(where, label.corners)
+    if label.line is None:
+        return Placed(symbol, corners)
+    line = _project(where, label.line)
+    sides = np.linalg.norm(line - np.roll(line, -1, axis=0), axis=1)
+    if min(sides[1], sides[3]) < _LEGIBLE:
+        return Placed(symbol, corners)
+    return Placed(symbol, corners, label.text, line)
+
+
 def _homography(
-    rng: np.random.Generator, label: Label, length: float, width: int, difficulty: float
+    rng: np.random.Generator, label: Label, length: float, width: int, options: BarcodeOptions
 ) -> NDArray[np.float64]:
     """Tilt a label in space and look at it; its symbol (or itself) ends `length` pixels long."""
-    if rng.random() < 0.5:  # people hold things about upright
+    difficulty = options.difficulty
+    if options.turn < 180:
+        roll = np.deg2rad(rng.uniform(-options.turn, options.turn))
+    elif rng.random() < 0.5:  # people hold things about upright
         roll = np.pi / 2 * rng.choice([0, 0, 0, 1, 2, 3]) + rng.normal(0, 0.12)
     else:
         roll = rng.uniform(0, 2 * np.pi)
@@ -149,18 +175,23 @@ def _place(
     taken: NDArray[np.uint8],
     label: Label,
     length: float,
-    difficulty: float,
-) -> Points | None:
+    options: BarcodeOptions,
+) -> NDArray[np.float64] | None:
     """Find free ground for a label and paint it there; None if there is none.
 
-    A symbol lies wholly in the picture and no label ever covers one; labels may reach out of the
-    picture and cover clutter.
+    A symbol and its line lie wholly in the picture and no label ever covers them; labels may reach
+    out of the picture and cover clutter.
+
+    Returns:
+        From the label's pixels to the picture's, 3 x 3.
     """
     height, width = scene.picture.shape[:2]
-    flat = _homography(rng, label, length, width, difficulty)
+    flat = _homography(rng, label, length, width, options)
     tall, wide = label.picture.shape[:2]
     outline = np.array([[0, 0], [wide, 0], [wide, tall], [0, tall]], np.float32)
     must_fit = outline if label.corners is None else label.corners
+    if label.line is not None:
+        must_fit = np.concatenate([must_fit, label.line])
     bounds = _project(flat, must_fit)
     low, high = bounds.min(axis=0), bounds.max(axis=0)
     margin = 2.0
@@ -176,10 +207,8 @@ def _place(
         cv2.fillConvexPoly(cover, np.round(quad / _CELL).astype(np.int32), 1)
         if (cover & taken).any():
             continue
-        corners = None
         if label.corners is not None:
-            corners = _project(where, label.corners)
-            boxes = np.round(corners / _CELL).astype(np.int32)
+            boxes = np.round(_project(where, must_fit) / _CELL).astype(np.int32)
             x0, y0 = np.maximum(boxes.min(axis=0), 0)
             x1, y1 = boxes.max(axis=0) + 1
             # Later labels keep clear of the symbol's box, not only of its outline.
@@ -187,7 +216,7 @@ def _place(
                 continue
             taken[y0:y1, x0:x1] = 1
         _paint(rng, scene.picture, label.picture, where, quad)
-        return corners if corners is not None else quad
+        return where
     return None
 
 

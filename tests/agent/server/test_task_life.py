@@ -128,7 +128,7 @@ def test_a_queued_task_is_stopped_at_once_and_a_draft_only_by_force(server: Any)
 
 def test_one_of_many_that_fails_changes_nothing(tmp_path: Path) -> None:
     db = Store(tmp_path / "server.db").writer
-    call = SimpleNamespace(db=db, texts=lambda _: ["good", "bad"])
+    call = SimpleNamespace(db=db, texts=lambda _: ["good", "bad"], flag=lambda _: False)
 
     def work(call: Any, identity: str) -> dict[str, Any]:
         db.insert(TASKS, {"id": identity})

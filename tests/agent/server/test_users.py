@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
 from typing import Any
-
-from agent.server import schema
-from agent.server.documents import ALL, USERS
 
 
 def test_who_am_i(server: Any) -> None:
@@ -48,15 +43,3 @@ def test_preferences_are_merged(server: Any) -> None:
     }  # fmt: skip
     assert "preferences" not in server.call("users.get_current_user")["user"]
     assert server.refuse("users.set_preferences", preferences=[])
-
-
-def test_a_store_of_the_first_layout_gets_the_table_of_users(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "old.db") as old:
-        for collection in ALL:
-            if collection is not USERS:
-                old.executescript(schema._collection(collection))
-        old.executescript(schema._TABLES)
-        old.execute("PRAGMA user_version = 1")
-    schema.create(old)
-    assert old.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
-    assert old.execute("SELECT COUNT(*) FROM users").fetchone() == (0,)

@@ -22,10 +22,10 @@ import pytest
 from models.deployment import pack
 from models.deployment.modules import shipped_modules
 from models.deployment.readme import requirements
+from models.deployment.standalone.description import Input
+from models.deployment.standalone.predict import main
 from models.detection.dataset import read_labels, read_picture
-from models.detection.standalone.description import Input
-from models.detection.standalone.model import Model
-from models.detection.standalone.predict import main
+from models.detection.standalone import Detector as Model
 from models.images import Image
 from models.package import ModelPackage, Preprocessing, Threshold
 from models.runtimes import load_predictor
@@ -168,6 +168,11 @@ def test_the_input_is_the_same_to_the_byte(
     assert (expected == found).all() and places == others
 
 
+def boxes_of(entry: dict[str, Any]) -> np.ndarray:
+    sides = ("left", "top", "right", "bottom")
+    return np.array([[row[side] for side in sides] for row in entry["results"]]).reshape(-1, 4)
+
+
 def run_isolated(folder: Path, *arguments: str, block: str = "-") -> Any:
     """Run the packed command line with nothing of ours on the path, and much blocked."""
     return subprocess.run(
@@ -208,10 +213,10 @@ def test_the_command_line_runs_with_nothing_of_ours(
         expected = predictor([read_picture(file) for file in files])
     assert len(rows) == sum(len(one) for one in expected) > 3
     for one, entry in zip(expected, found, strict=True):
-        boxes = np.array([thing["box"] for thing in entry["objects"]]).reshape(-1, 4)
+        boxes = boxes_of(entry)
         np.testing.assert_allclose(boxes, one.boxes, atol=1e-3)
-        names = [thing["class"] for thing in entry["objects"]]
-        ids = [thing["category_id"] for thing in entry["objects"]]
+        names = [thing["class"] for thing in entry["results"]]
+        ids = [thing["category_id"] for thing in entry["results"]]
         assert names == [("red", "blue")[label] for label in one.classes]
         assert ids == [(1, 3)[label] for label in one.classes]
     assert rows[0]["class"] in ("red", "blue") and float(rows[0]["right"]) > float(rows[0]["left"])
@@ -248,9 +253,9 @@ def test_a_mistake_is_one_line(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("models.detection.standalone.model._HERE", shipped)
+    monkeypatch.setattr("models.deployment.standalone.model._HERE", shipped)
     known = {"PICTURE": str(squares / "val" / "data" / "000.png"), "FOLDER": str(tmp_path)}
-    assert main([known.get(one, one) for one in arguments]) == 2
+    assert main(Model, [known.get(one, one) for one in arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and line in error and error.count("\n") == 1
 
@@ -262,13 +267,13 @@ def test_options_have_an_effect(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("models.detection.standalone.model._HERE", shipped)
+    monkeypatch.setattr("models.deployment.standalone.model._HERE", shipped)
     data = str(squares / "val" / "data")
 
     def found(*options: str) -> list[Any]:
         file = tmp_path / "f.json"
-        assert main([data, "--json", str(file), *options]) == 0
-        return [one["objects"] for one in json.loads(file.read_text())["pictures"]]
+        assert main(Model, [data, "--json", str(file), *options]) == 0
+        return [one["results"] for one in json.loads(file.read_text())["pictures"]]
 
     plain = found()
     assert sum(map(len, found("--threshold", "0"))) == 21 * 20 > sum(map(len, plain))
@@ -361,7 +366,7 @@ def test_what_cannot_be_packed_is_refused(exported: Path, trained: Path, tmp_pat
         (ModelPackage.load(trained), {}, "run the export stage"),
         (package, {"runtime": "torch"}, "expected one of onnxruntime, openvino"),
         (package, {"precision": "int8"}, "no onnx int8 artifact"),
-        (changed(family="ocr"), {}, "family 'ocr' can't be packaged"),
+        (changed(family="poems"), {}, "no task family 'poems'"),
         (changed(postprocessing=other), {}, "expected one of detr, dense, got 'masks'"),
     ]
     for one, options, line in cases:
@@ -387,7 +392,7 @@ def test_a_model_file_named_like_the_code_is_refused(exported: Path, tmp_path: P
     [
         (lambda card: card.pop("classes"), "classes is missing"),
         (lambda card: card.update(preprocessing=[]), "isn't what it should be"),
-        (lambda card: card.update(schema=9), "expected a detector with schema 1"),
+        (lambda card: card.update(schema=9), "expected a model for detection with schema 1"),
         (lambda card: card["artifacts"][0]["files"][0].update(file="../x"), "leads out"),
         (lambda card: card["artifacts"][0]["files"][0].update(bytes=1), "missing or damaged"),
     ],
@@ -466,5 +471,5 @@ def test_it_runs_in_an_environment_of_its_own(
     with load_predictor(exported, runtime, "cpu", 1, batch_size=1) as predictor:
         expected = predictor([read_picture(Path(one["file"])) for one in found])
     for one, entry in zip(expected, found, strict=True):
-        boxes = np.array([thing["box"] for thing in entry["objects"]]).reshape(-1, 4)
+        boxes = boxes_of(entry)
         np.testing.assert_allclose(boxes, one.boxes, atol=0.01)

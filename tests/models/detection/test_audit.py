@@ -187,7 +187,8 @@ def test_the_second_look_is_at_the_mirrored_picture(
         return [Detections.none() for _ in pictures]
 
     monkeypatch.setattr("models.detection.audit.mirrored", look)
-    made = DETECTION.audit(package, spoilt, "train", AuditOptions(quality=1.0), notes)
+    options = AuditOptions(quality=1.0, second_look=True)
+    made = DETECTION.audit(package, spoilt, "train", options, notes)
     (index,) = looked[0]
     assert done[read_labels(spoilt, "train").files[index]] == "missing"
     (row,) = [row for row in made.suspects if row["kind"] == "missing"]

@@ -163,7 +163,7 @@ def test_everything_can_be_written_down() -> None:
         "errors",
         "calibration",
         "confusion",
-        "precision_recall",
+        "charts",
     }
     assert len(details["over_iou"]) == 10 and len(details["calibration"]) == 10
     assert {row["error"]: row["count"] for row in details["errors"]}["background"] == 1

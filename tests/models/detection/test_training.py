@@ -22,8 +22,9 @@ from models.detection.train import learn
 from models.families import Checkpoints, family
 from models.package import ModelPackage
 from models.training.averaging import Averaging
+from models.training.devices import Device
 from models.training.files import BEST, LAST
-from models.training.loop import training_steps, validation_interval
+from models.training.loop import synchronised, training_steps, validation_interval
 from tests.models.detection.conftest import Killed, Notes, write_shapes
 
 Make = Callable[..., TrainOptions]
@@ -506,6 +507,19 @@ def test_an_option_that_can_have_no_effect_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=line):
         learn(shapes, tiny(**changes), saving(), notes)
+
+
+def test_batch_norms_are_in_step_where_several_gpus_train(tiny: Make) -> None:
+    """What `sync_batch_norm` does to a network; CPUs can't compute with the layers it puts in."""
+    from models.detection.networks.building import build_network
+
+    network = build_network(tiny().network, 2)
+    norms = [one for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d)]
+    together = synchronised(network, Device("cuda", "32-true", devices=2, nodes=1))
+    found = [one for one in together.modules() if isinstance(one, torch.nn.SyncBatchNorm)]
+    assert len(found) == len(norms) > 10
+    with pytest.raises(ValueError, match="needs several GPUs that train together"):
+        synchronised(network, Device("cuda", "32-true", devices=1, nodes=1))
 
 
 def test_the_chosen_figure_picks_the_best_epoch(

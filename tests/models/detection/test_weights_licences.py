@@ -13,6 +13,8 @@ from models.detection.networks.options import NetworkOptions
         ({"name": "dfine", "weights": "hub"}, "timm's weights"),
         ({"name": "dfine-n", "weights": "hub"}, "published weights of dfine-n (Apache-2.0)"),
         ({"name": "deimv2-s", "weights": "hub"}, "DINOv3 License (Meta)"),
+        ({"name": "deimv2-x", "weights": "hub"}, "DINOv3 License (Meta)"),
+        ({"name": "deimv2-n", "weights": "hub"}, "published weights of deimv2-n (Apache-2.0)"),
         ({"name": "dfine-n", "weights": "mine.safetensors"}, "a local file"),
     ],
 )

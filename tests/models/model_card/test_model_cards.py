@@ -15,10 +15,12 @@ import pytest
 
 from models.benchmark.hardware import hardware
 from models.benchmark.record import BenchmarkRecord, Latency, Row
+from models.families import family
 from models.model_card import CardPicture, Evidence, html, markdown, read_evidence
-from models.model_card.charts import confusion, precision_recall
+from models.model_card.charts import confusion, curves
 from models.model_card.evidence import pictures_record
 from models.model_card.limits import limits
+from models.model_card.terms import CardTerms
 from models.package import (
     DatasetLineage,
     Licence,
@@ -32,6 +34,7 @@ from models.package import (
 
 EVIL = "<script>alert(1)</script>|](http://x)"
 DATASET = "a" * 32
+PRECISION = {"title": "Precision over recall", "x": "recall", "y": "precision at IoU 0.5"}
 
 
 class Reader(HTMLParser):
@@ -110,7 +113,7 @@ def evidence() -> Evidence:
         details={
             "test": {
                 "by_size": sizes,
-                "precision_recall": {"recall": recall, "precision": {"red": [0.5] * 101}},
+                "charts": [{**PRECISION, "at": recall, "lines": {"red": [0.5] * 101}}],
                 "confusion": {
                     "classes": ["red", "blue", "background"],
                     "counts": [[5, 1, 2], [0, 7, 0], [3, 0, 0]],
@@ -141,7 +144,7 @@ def test_the_card_says_what_was_measured_on_which_file(full: ModelCard, evidence
 
 
 def test_limits_are_read_off_the_records(full: ModelCard, evidence: Evidence) -> None:
-    assert limits(full, evidence) == [
+    assert limits(full, evidence, family("detection").card_terms()) == [
         "Classes learned from fewer than 50 objects: blue (12).",
         "Classes measured on test with fewer than 20 objects: blue (5).",
         "No small objects are in test: nothing is known of them.",
@@ -152,6 +155,21 @@ def test_limits_are_read_off_the_records(full: ModelCard, evidence: Evidence) ->
         "No figures on test were measured for openvino/model.xml.",
         "All figures are of this dataset's splits; none were measured on pictures from elsewhere.",
     ]
+
+
+def test_a_family_has_words_of_its_own(
+    full: ModelCard, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms = CardTerms(("dAP_class",), ("class", "f1"), "pictures", "pictures")
+    monkeypatch.setattr(type(family("detection")), "card_terms", lambda self: terms)
+    text = markdown(full, "things", evidence)
+    assert "| split | file | pictures | dAP_class |" in text
+    assert "| pictures by class | train | test |" in text and "| blue | 9 | 9 |" in text
+    assert "| class | f1 |" in text and "without" not in text
+    assert "Classes learned from fewer than 50 pictures: red (9), blue (9)." in text
+    assert "objects" not in text
+    bare = full.model_copy(update={"classes": ()})
+    assert "Classes" not in markdown(bare, "texts", evidence).partition("## Figures")[0]
 
 
 def test_a_bare_package_says_that_nothing_is_known(card: ModelCard) -> None:
@@ -244,10 +262,10 @@ def test_names_stay_names(card: ModelCard) -> None:
     )
     row = {"class": EVIL, "objects": 1}
     matrix = {"classes": [EVIL, "background"], "counts": [[1, 0], [0, 0]]}
-    curves = {"recall": [0.0, 1.0], "precision": {EVIL: [1.0, None]}}
+    chart = {"title": EVIL, "x": EVIL, "y": EVIL, "at": [0.0, 1.0], "lines": {EVIL: [1.0, None]}}
     records = Evidence(
         per_class={"test": [row]},
-        details={"test": {"confusion": matrix, "precision_recall": curves}},
+        details={"test": {"confusion": matrix, "charts": [chart]}},
         pictures=(CardPicture(EVIL, b"x"),),
         pages={EVIL: "javascript:alert(1)"},
         web="https://clearml.test",
@@ -264,11 +282,10 @@ def test_names_stay_names(card: ModelCard) -> None:
 
 
 def test_charts_need_something_to_draw() -> None:
-    assert precision_recall({}) == "" and confusion({}) == ""
+    assert curves({}) == "" and confusion({}) == ""
     names = [f"class {number}" for number in range(20)]
     assert confusion({"classes": names, "counts": [[0] * 20] * 20}) == ""  # too small to read
-    curves = {"recall": [0, 1], "precision": {name: [1, 0] for name in names}}
-    svg = precision_recall(curves)
+    svg = curves({**PRECISION, "at": [0, 1], "lines": {name: [1, 0] for name in names}})
     assert svg.count("<polyline") == 8 and "12 more" in svg
 
 

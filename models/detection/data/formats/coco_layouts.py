@@ -10,7 +10,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from models.data.looking import files_below, is_hidden
+from models.data.looking import files_below, folders_below
 from models.data.raw import UNSPLIT
 from models.data.splits import split_in, split_name
 from models.detection.data.annotations import RawDataset
@@ -110,11 +110,7 @@ def with_pictures(folder: Path, part: Part, content: Mapping[str, Any]) -> Part:
     inside = [path for path in paths if not path.is_absolute() and ".." not in path.parts]
     if not names or _there(part.pictures, inside):
         return part
-    folders = [
-        place
-        for place in (folder, *sorted(folder.rglob("*")))
-        if place.is_dir() and not is_hidden(place.relative_to(folder))
-    ]
+    folders = folders_below(folder)
 
     def fit(place: Path, wanted: Sequence[PurePosixPath]) -> tuple[int, bool, int]:
         its = [found for name in place.relative_to(folder).parts if (found := split_in(name))]

@@ -31,7 +31,7 @@ def test_letters_no_font_has_are_spelled_out(monkeypatch: pytest.MonkeyPatch) ->
     from models.detection.data import drawing
 
     monkeypatch.setattr(drawing, "_FONTS", ())
-    text, _ = drawing._writable("a中", 12)
+    text, _ = drawing.writable("a中", 12)
     assert text == "a\\u4e2d"
 
 

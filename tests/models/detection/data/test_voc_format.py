@@ -91,6 +91,10 @@ ODD = {
     "not xml": ("<annotation>", "isn't XML"),
     "entities": (BOMB, "XML entities"),
     "entities in utf-16": (BOMB.encode("utf-16"), "XML entities"),
+    "a class in an encoding it doesn't state": (
+        document(thing("K\u00f6nig", 1, 1, 5, 5)).encode("latin-1"),
+        "isn't XML",
+    ),
     "no class": (document(thing(" ", 1, 1, 5, 5)), "no class"),
     "no number": (document(thing("x", "", 1, 5, 5)), "isn't four numbers"),
 }
@@ -107,6 +111,14 @@ def test_odd_files_are_set_aside_with_the_reason(voc: Path, case: str) -> None:
     (rejected,) = raw.rejected
     assert rejected.item.startswith("Annotations/odd.xml")
     assert reason in rejected.reason
+
+
+def test_a_path_in_another_encoding_does_no_harm(voc: Path) -> None:
+    text = document(thing("x", 1, 1, 5, 5)).replace("<size>", "<path>C:\\K\u00f6ln</path><size>")
+    add(voc, "a", "")
+    (voc / "Annotations" / "a.xml").write_bytes(text.encode("cp1252"))
+    raw = read(voc)
+    assert (len(raw.splits["all"][0].boxes), raw.rejected) == (1, [])
 
 
 def test_lists_that_name_too_much_or_too_little(voc: Path) -> None:

@@ -86,6 +86,27 @@ LAYOUTS: dict[str, tuple[dict[str, str | None], dict[str, list[str]], list[str]]
         {"all": ["images/a.jpg"]},
         ["cat", "dog"],
     ),
+    "no splits and no names, folders below": (
+        {"images/cam 1/a.jpg": None, "labels/cam 1/a.txt": BOX},
+        {"all": ["images/cam 1/a.jpg"]},
+        ["1"],
+    ),
+    "capitals": (
+        {
+            "Images/Train/a.jpg": None,
+            "Labels/Train/a.txt": BOX,
+            "Images/Val/b.JPG": None,
+            "Labels/Val/b.txt": BOX,
+            "classes.txt": "cat\ndog",
+        },
+        {"train": ["Images/Train/a.jpg"], "val": ["Images/Val/b.JPG"]},
+        ["cat", "dog"],
+    ),
+    "train named as val too, as COCO128 has it": (
+        {**PAIR, "data.yaml": "train: images/train\nval: images/train\nnames: [cat, dog]"},
+        {"train": ["images/train/a.jpg"]},
+        ["cat", "dog"],
+    ),
     "all in one folder": (
         {"a b.jpg": None, "a b.txt": BOX, "classes.txt": "cat\ndog\n"},
         {"all": ["a b.jpg"]},
@@ -107,6 +128,7 @@ def test_layouts(tmp_path: Path, layout: str) -> None:
     assert raw.classes[first.labels[0]] == (classes[1] if len(classes) > 1 else "1")
     assert first.size == (100, 50)
     assert not raw.rejected
+    assert ("train once more" in str(raw.notes)) == ("COCO128" in layout)
 
 
 def test_category_ids_are_the_class_numbers(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from models.detection.synthetic.backgrounds import SEEN, UNSEEN, families
 from models.detection.synthetic.barcodes import SPLITS, class_names, synthesize
 from models.detection.synthetic.options import BarcodeOptions
 from models.detection.synthetic.scenes import Placed, is_empty, make_scene
-from models.detection.synthetic.symbols import KINDS, draw_symbol, payload_split, read
 from models.reporting import Silence
+from models.synthetic.symbols import KINDS, draw_symbol, payload_split, read
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -247,6 +247,15 @@ def test_options_have_an_effect(tmp_path: Path) -> None:
         for part in "ba"
     )
     assert rough < 0.7 * fine
+
+
+def test_clutter_lies_about_and_can_be_left_out(tmp_path: Path) -> None:
+    edges = {}
+    for most in (0, 20):
+        make(tmp_path / str(most), train=8, empty=1, clutter=most, difficulty=0)
+        pictures = [cv2.imread(str(file)) for file in (tmp_path / str(most)).rglob("*.jpg")]
+        edges[most] = np.mean([cv2.Canny(one, 100, 200).mean() for one in pictures])
+    assert edges[20] > 1.3 * edges[0]
 
 
 def test_class_names() -> None:

@@ -1,25 +1,17 @@
-"""What a shipped detector's `model.json` says."""
+"""What a shipped model's `model.json` says."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.detection.detections import Detections
-from models.detection.postprocessing.candidates import Tensors, dense_candidates, query_candidates
 from models.resizing import Resizing
 
 RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino"}
-_CANDIDATES: dict[str, tuple[Callable[..., list[Detections]], tuple[str, ...]]] = {
-    "detr": (query_candidates, ("max_detections",)),
-    "dense": (
-        dense_candidates,
-        ("least_score", "candidates_before_nms", "nms_iou", "max_detections"),
-    ),
-}
 _INTERPOLATIONS = ("mipmap", "linear", "area")
 
 
@@ -35,24 +27,11 @@ class Input(Resizing):
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.height, self.width = int(values["height"]), int(values["width"])
-        self.resize_mode = _one_of(values["resize_mode"], ("letterbox", "stretch"))
-        self.alignment = _one_of(values["alignment"], ("centre", "top-left"))
+        self.resize_mode = one_of(values["resize_mode"], ("letterbox", "stretch", "line"))
+        self.alignment = one_of(values["alignment"], ("centre", "top-left"))
         red, green, blue = map(int, values["fill"])
         self.fill = (red, green, blue)
-        self.interpolation = _one_of(values["interpolation"], _INTERPOLATIONS)
-
-
-class Candidates:
-    """Picks what may be an object out of the network's output tensors."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        kind = _one_of(values["kind"], tuple(_CANDIDATES))
-        self._pick, names = _CANDIDATES[kind]
-        self._settings: dict[str, Any] = {name: values[name] for name in names}
-
-    def __call__(self, outputs: Tensors) -> list[Detections]:
-        """For each picture, the surest first; boxes are shares of the input."""
-        return self._pick(outputs, **self._settings)
+        self.interpolation = one_of(values["interpolation"], _INTERPOLATIONS)
 
 
 @dataclass(frozen=True)
@@ -73,19 +52,34 @@ class Description:
     """By class index."""
     outputs: Sequence[str]
     input: Input
-    candidates: Candidates
+    postprocessing: Mapping[str, Any]
+    """As the family wrote it, with all defaults."""
 
 
-def read_description(folder: Path) -> Description:
-    """Read the `model.json` of a shipped detector.
+def read_description(folder: Path, family: str) -> Description:
+    """Read the `model.json` of a shipped model.
+
+    Args:
+        folder: holds it.
+        family: that the model must be of.
 
     Raises:
-        ValueError: it is missing, damaged or from another version.
+        ValueError: it is missing, damaged, of another family or from another version.
+    """
+    with reading(folder) as found:
+        return _description(folder, found, family)
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Open `model.json`, and say in one line what is wrong with it inside the block.
+
+    Raises:
+        ValueError: it is missing or isn't what it should be.
     """
     card = folder / "model.json"
     try:
-        found = json.loads(card.read_text(encoding="utf-8"))
-        return _description(folder, found)
+        yield json.loads(card.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{card} can't be read: {error.strerror}") from error
     except KeyError as error:
@@ -94,9 +88,9 @@ def read_description(folder: Path) -> Description:
         raise ValueError(f"{card} isn't what it should be: {error}") from error
 
 
-def _description(folder: Path, found: Mapping[str, Any]) -> Description:
-    if found["schema"] != 1 or found["family"] != "detection":
-        raise ValueError("expected a detector with schema 1")
+def _description(folder: Path, found: Mapping[str, Any], family: str) -> Description:
+    if found["schema"] != 1 or found["family"] != family:
+        raise ValueError(f"expected a model for {family} with schema 1")
     (artifact,) = found["artifacts"]
     for one in artifact["files"]:
         path = folder / one["file"]
@@ -118,11 +112,16 @@ def _description(folder: Path, found: Mapping[str, Any]) -> Description:
         thresholds=[float(own.get(name, value)) for name in classes],
         outputs=[str(output["name"]) for output in found["outputs"]],
         input=Input(found["preprocessing"]),
-        candidates=Candidates(found["postprocessing"]),
+        postprocessing=dict(found["postprocessing"]),
     )
 
 
-def _one_of(value: Any, known: Sequence[str]) -> str:
+def one_of(value: Any, known: Sequence[str]) -> str:
+    """Check a word.
+
+    Raises:
+        ValueError: it's none of the known ones.
+    """
     if value not in known:
         raise ValueError(f"expected one of {', '.join(known)}, got '{value}'")
     return str(value)

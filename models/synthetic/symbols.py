@@ -16,9 +16,10 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
-from models.detection.synthetic.options import Symbology
+from models.synthetic.symbologies import Symbology
 
 _ALPHANUMERIC = string.ascii_uppercase + string.digits
+_UNLIKE_DIGITS = str.maketrans("IOQ", "JPR")
 # Out of ten buckets of payloads; one bucket has one split.
 _BUCKETS = ("train",) * 6 + ("val",) * 2 + ("test",) * 2
 
@@ -103,16 +104,44 @@ def payload_split(text: str) -> str:
     return _BUCKETS[zlib.crc32(text.encode()) % len(_BUCKETS)]
 
 
-def draw_symbol(rng: np.random.Generator, symbology: Symbology, split: str) -> Symbol:
-    """Make a symbol with a random payload that belongs to `split`."""
+def draw_symbol(
+    rng: np.random.Generator, symbology: Symbology, split: str, legible: bool = False
+) -> Symbol:
+    """Make a symbol with a random payload that belongs to `split`.
+
+    Args:
+        rng: Source of every choice.
+        symbology: Of the symbol.
+        split: `train`, `val` or `test`.
+        legible: Leave out the letters that people take for digits.
+    """
     kind = KINDS[symbology]
     while True:
-        barcode = zxingcpp.create_barcode(kind.draw(rng), kind.format, **_options(rng, symbology))
+        payload = kind.draw(rng)
+        if legible:
+            payload = payload.translate(_UNLIKE_DIGITS)
+        barcode = zxingcpp.create_barcode(payload, kind.format, **_options(rng, symbology))
         if payload_split(barcode.text) == split:
-            break
+            return _symbol(symbology, barcode)
+
+
+def make_symbol(symbology: Symbology, payload: str) -> Symbol:
+    """Make the symbol of a payload, given as the encoder takes it: EAN without its check digit."""
+    return _symbol(symbology, zxingcpp.create_barcode(payload, KINDS[symbology].format))
+
+
+def printed_text(symbol: Symbol) -> str:
+    """What stands under a symbol.
+
+    UPC-A is read as an EAN-13 with a 0 in front, and printed without it.
+    """
+    return symbol.text[-12:] if symbol.symbology == "upca" else symbol.text
+
+
+def _symbol(symbology: Symbology, barcode: Any) -> Symbol:
     image = zxingcpp.write_barcode_to_image(barcode, scale=1, add_quiet_zones=False)
     modules: NDArray[np.uint8] = np.array(image, np.uint8)
-    if kind.linear:
+    if KINDS[symbology].linear:
         modules = modules[:1]
     return Symbol(symbology, barcode.text, np.ascontiguousarray(modules))
 

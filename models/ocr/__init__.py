@@ -1,0 +1,1 @@
+"""OCR: read the text of a cropped line, such as the digits under a barcode."""

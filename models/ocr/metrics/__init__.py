@@ -1,0 +1,1 @@
+"""What readings are worth: exact match, edit distance, confusions, precision and coverage."""

@@ -1,0 +1,1 @@
+"""Synthetic lines of text as they stand under barcodes. No torch here."""

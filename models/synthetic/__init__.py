@@ -1,0 +1,1 @@
+"""Drawing that the synthetic sources of several families share: symbols, textures, fonts."""

@@ -1,0 +1,98 @@
+"""Which font families there are, where their files lie, and which split may use them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Family:
+    """A font family."""
+
+    name: str
+    split: Literal["train", "val", "test"]
+    """The only split whose lines are set in it by default."""
+    package: str
+    """Python package that holds it; empty for one that lies beside this file."""
+    licence: str
+    """SPDX identifier."""
+
+
+@dataclass(frozen=True)
+class FontFile:
+    """A file of a family, upright."""
+
+    path: Path
+    weight: int | None
+    """400 is regular, 700 bold; None where the file holds every weight of an axis."""
+
+
+# No family of val or test is of the same design as one of train (Roboto Mono and Roboto Slab would
+# be): their digits would not be new.
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family("OCR-B", "train", "", "OFL-1.1"),
+        Family("Arimo", "train", "fontpkg_arimo", "OFL-1.1"),
+        Family("DM Mono", "train", "fontpkg_dm_mono", "OFL-1.1"),
+        Family("JetBrains Mono", "train", "fontpkg_jetbrains_mono", "OFL-1.1"),
+        Family("Open Sans", "train", "fontpkg_open_sans", "OFL-1.1"),
+        Family("Overpass", "train", "fontpkg_overpass", "OFL-1.1"),
+        Family("PT Sans Narrow", "train", "fontpkg_pt_sans_narrow", "OFL-1.1"),
+        Family("Roboto Condensed", "train", "fontpkg_roboto_condensed", "OFL-1.1"),
+        Family("Roboto Slab", "train", "fontpkg_roboto_slab", "Apache-2.0"),
+        Family("Inconsolata", "val", "fontpkg_inconsolata", "OFL-1.1"),
+        Family("Work Sans", "val", "fontpkg_work_sans", "OFL-1.1"),
+        Family("Archivo Narrow", "test", "fontpkg_archivo_narrow", "OFL-1.1"),
+        Family("Oxygen", "test", "fontpkg_oxygen", "OFL-1.1"),
+        Family("Share Tech", "test", "fontpkg_share_tech", "OFL-1.1"),
+        Family("Space Mono", "test", "fontpkg_space_mono", "OFL-1.1"),
+    )
+}
+"""By name."""
+
+
+def font_files(font: str) -> list[FontFile]:
+    """Find the files of a family, or take a file of one's own.
+
+    Args:
+        font: A name of `FAMILIES`, or the path of a .ttf or .otf file.
+
+    Returns:
+        Upright files of weight 400 and more, the lightest first.
+
+    Raises:
+        ValueError: no such family or file, or its package isn't installed.
+    """
+    if font not in FAMILIES:
+        path = Path(font).expanduser()
+        if path.suffix.lower() in (".ttf", ".otf") and path.is_file():
+            return [FontFile(path, None)]
+        raise ValueError(
+            f"no font '{font}': give the path of a .ttf or .otf file, or one of "
+            + ", ".join(FAMILIES)
+        )
+    family = FAMILIES[font]
+    if not family.package:
+        return [FontFile(_HERE / f"{font}.ttf", 400)]
+    found = importlib.util.find_spec(family.package)
+    if found is None or not found.submodule_search_locations:
+        raise ValueError(
+            f"the font {font} comes from the package {family.package.replace('_', '-')}, which "
+            f"isn't installed: pip install 'sightline[fonts]'"
+        )
+    folder = Path(found.submodule_search_locations[0])
+    rows = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))["files"]
+    files = [
+        FontFile(folder / row["path"], None if row["variable"] else int(row["weight"]))
+        for row in rows
+        if row["style"] == "normal"
+    ]
+    heavy = [file for file in files if file.weight is None or file.weight >= 400]
+    return sorted(heavy, key=lambda file: (file.weight or 0, file.path.name))
