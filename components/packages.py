@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from components.run import DatasetCopy, Run
 from models.package import Artifact, DatasetLineage, Lineage, Metric, ModelCard, ModelPackage
 from models.runtimes import RUNTIMES
 
+Config = TypeVar("Config", bound=BaseModel)
 RUNTIME_FORMATS = {name: entry.format for name, entry in RUNTIMES.items()}
 """Which form of a model each runtime opens."""
 
@@ -31,6 +35,31 @@ def record_training(
         for name, value in metrics.items()
     ]
     return package.with_lineage(lineage).with_metrics(figures).save(folder)
+
+
+def with_models(options: Config, needed: Mapping[str, str], run: Run) -> Config:
+    """Fetch the models that options name, and let the options name their folders instead.
+
+    Args:
+        options: of a family.
+        needed: references by dotted option.
+        run: fetches.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    if not needed:
+        return options
+    values = options.model_dump()
+    for name, reference in needed.items():
+        table = values
+        *path, leaf = name.split(".")
+        for part in path:
+            table = table[part]
+        # What stands before a reference, such as `model:`, says what it is.
+        before = str(table[leaf]).removesuffix(reference)
+        table[leaf] = before + str(run.model(reference).folder)
+    return type(options).model_validate(values)
 
 
 def record_parent(package: ModelPackage, parent: str) -> ModelPackage:

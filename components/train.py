@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from components.packages import labels_of, metadata_of, record_training
+from components.packages import labels_of, metadata_of, record_training, with_models
 from components.prepared import prepared_dataset
 from components.run import Run
 from components.stage import Stage, StageOptions, StageResult
-from models.families import Checkpoints, family
+from models.families import Checkpoints, WithModels, family
 
 if TYPE_CHECKING:
     from models.training.options import TrainingOptions
@@ -57,6 +57,8 @@ def train(config: TrainConfig, run: Run) -> TrainResult:
     from models.training.companions import together
 
     options = cast("TrainingOptions", STAGE.part(config, found.train_options))
+    if isinstance(found, WithModels):
+        options = with_models(options, found.models_needed(options), run)
     place = Checkpoints(run.folder / "training", resume, run.save_checkpoint, run.stop_requested)
     with together(config.family, data.folder, options, place):
         done = found.train(data.folder, options, place, run)

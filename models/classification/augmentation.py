@@ -52,8 +52,6 @@ class Augmentation:
 
     def _moved(self, image: Image, rng: Generator) -> Image:
         """Cut out, enlarge and rotate in one warp."""
-        import cv2
-
         options = self._options
         height, width = image.shape[:2]
         area = rng.uniform(*options.crop)

@@ -42,8 +42,8 @@ class AugmentationOptions(Options):
     erase: Fraction = 0.0
     """Probability that a rectangle is filled with noise (Zhong et al., 2020)."""
     mixup: float = Field(0.0, ge=0.0, le=10.0)
-    """Alpha of mixup (Zhang et al., 2018): pictures of a batch and their classes are mixed in pairs;
-    0.2 is usual."""
+    """Alpha of mixup (Zhang et al., 2018): pictures of a batch and their classes are mixed in
+    pairs; 0.2 is usual."""
     cutmix: float = Field(0.0, ge=0.0, le=10.0)
     """Alpha of CutMix (Yun et al., 2019): a part of each picture is another one's; 1 is usual. With
     `mixup` too, each batch gets one of the two."""

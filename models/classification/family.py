@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from models.classification.data.options import PrepareOptions
 from models.classification.judging_options import AuditOptions, EvaluateOptions, TuneOptions
 from models.classification.naming import Classification as Result
-from models.classification.networks.options import NetworkOptions
-from models.classification.options import TrainOptions
+from models.classification.networks.options import PACKAGE, NetworkOptions
+from models.classification.options import BaselineOptions, TrainOptions
 from models.classification.synthetic.options import RiceOptions
 from models.families import (
     Audit,
@@ -35,6 +35,8 @@ from models.reporting import Reporter
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from models.deployment.entry import Standalone
+    from models.model_card.terms import CardTerms
     from models.package import ModelCard
     from models.training.options import FinetuneOptions
 
@@ -45,10 +47,10 @@ class Classification:
     name = "classification"
     primary_metric = "accuracy"
     gate_metric = "accuracy"
-    standalone = ""
     synthetic_options: type[BaseModel] = RiceOptions
     prepare_options: type[BaseModel] = PrepareOptions
     train_options: type[BaseModel] = TrainOptions
+    baseline_options: type[BaseModel] = BaselineOptions
     evaluate_options: type[BaseModel] = EvaluateOptions
     tune_options: type[BaseModel] = TuneOptions
     audit_options: type[BaseModel] = AuditOptions
@@ -97,9 +99,7 @@ class Classification:
             save_weights(fitted.weights, weights)
             shutil.rmtree(package, ignore_errors=True)
             preprocessing = preprocessing_of(options)
-            save_package(
-                package, weights, dataset, options.network, preprocessing, fitted.metrics
-            )
+            save_package(package, weights, dataset, options.network, preprocessing, fitted.metrics)
         return TrainingOutcome(
             package=package,
             metrics=fitted.metrics,
@@ -108,6 +108,22 @@ class Classification:
             seconds=fitted.seconds,
             interrupted=fitted.interrupted,
         )
+
+    def models_needed(self, options: BaseModel) -> Mapping[str, str]:
+        """Name the teacher, and the package whose weights training starts from."""
+        options = TrainOptions.model_validate(options)
+        needed = {"distill.model": options.distill.model} if options.distill.model else {}
+        if options.network.weights.startswith(PACKAGE):
+            needed["network.weights"] = options.network.weights.removeprefix(PACKAGE)
+        return needed
+
+    def baseline(
+        self, dataset: Path, options: BaseModel, folder: Path, reporter: Reporter
+    ) -> TrainingOutcome:
+        """Fit logistic regression on frozen features; see `models.classification.baseline`."""
+        from models.classification.baseline import baseline
+
+        return baseline(dataset, BaselineOptions.model_validate(options), folder, reporter)
 
     def tune(self, package: Path, dataset: Path, options: BaseModel, reporter: Reporter) -> Tuning:
         """Fit the temperature and find the threshold on val."""
@@ -164,11 +180,33 @@ class Classification:
 
         return result_tensors(card.class_names, results)
 
-    def full_postprocessing(self, card: ModelCard) -> dict[str, Any]:
-        """Write down the postprocessing; see `models.classification.postprocessing`."""
+    def standalone(self, card: ModelCard) -> Standalone:
+        """Describe the shipped classifier."""
         from models.classification.postprocessing import steps_of
+        from models.deployment.entry import Standalone, listed
 
-        return dict(steps_of(card).model_dump(mode="json"))
+        return Standalone(
+            model="models.classification.standalone:Classifier",
+            result="models.classification.naming:Classification",
+            postprocessing=steps_of(card).model_dump(mode="json"),
+            does=f"tells {listed(card.class_names)} apart",
+            usage=(
+                "for label in found.named:  # none: it doesn't know",
+                "    print(model.classes[label], found.scores[label])",
+            ),
+        )
+
+    def card_terms(self) -> CardTerms:
+        """Speak of pictures, accuracy and calibration."""
+        from models.model_card.terms import CardTerms
+
+        return CardTerms(
+            figures=("accuracy", "f1", "top5", "mAP", "precision", "recall", "coverage", "ece"),
+            class_columns=("class", "pictures", "precision", "recall", "f1"),
+            things="pictures",
+            counted="pictures",
+            empty="without a class",
+        )
 
     def input_step(self, card: ModelCard) -> int | None:
         """Say None: classifiers take a mean over their whole input."""

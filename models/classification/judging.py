@@ -94,9 +94,7 @@ def _tune_several(
     return Tuning(threshold, options.metric, value, own, postprocessing=changed)
 
 
-def best_threshold(
-    scores: Any, truth: Any, beta: float
-) -> tuple[float, float]:
+def best_threshold(scores: Any, truth: Any, beta: float) -> tuple[float, float]:
     """Find the threshold with the greatest F-measure; half of it where nothing is right.
 
     Returns:
@@ -152,6 +150,7 @@ def evaluate(
         best = labels.truth[np.arange(len(labels)), scores.argmax(axis=1)]
         bins = reliability(scores.max(axis=1), best, options.bins)
     values["ece"] = bins.error
+    details.setdefault("charts", []).append(plots.reliability_chart(bins))
     reporter.figure(f"{split}: calibration", "reliability", plots.reliability(bins))
     reporter.figure(
         f"{split}: curves", "precision and recall", plots.precision_recall(scores, labels)
@@ -186,14 +185,13 @@ def _single_figures(
     best = scores.argmax(axis=1)
     sure, right = scores.max(axis=1), labels.truth[np.arange(len(labels)), best]
     table = confusion(scores, labels.truth)
-    details["confusion"] = {"classes": list(labels.classes), "rows are true": table.tolist()}
-    reporter.figure(
-        f"{split}: confusion", "true by said", plots.confusion(table, labels.classes)
-    )
+    details["confusion"] = {"classes": list(labels.classes), "counts": table.tolist()}
+    reporter.figure(f"{split}: confusion", "true by said", plots.confusion(table, labels.classes))
     curve = risk_coverage(sure, right)
     reporter.figure(
         f"{split}: don't know", "risk and coverage", plots.risk_coverage(curve, float(limits[0]))
     )
+    details["charts"] = [plots.risk_chart(curve)]
     known = sure >= limits[best]
     found = {
         "coverage": float(known.mean()),

@@ -34,7 +34,8 @@ class Labels:
     def single(self) -> NDArray[np.int64]:
         """The one class of each picture, (N,)."""
         assert not self.several
-        return self.truth.argmax(axis=1).astype(np.int64)
+        found: NDArray[np.int64] = self.truth.argmax(axis=1).astype(np.int64)
+        return found
 
     def names(self, index: int) -> str:
         """Name the classes of a picture."""

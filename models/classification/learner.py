@@ -34,6 +34,7 @@ class ClassificationLearner(Learner):
 
     network: Classifier
     options: TrainOptions
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -61,7 +62,9 @@ class ClassificationLearner(Learner):
         given = None if weights is None else torch.tensor(weights, dtype=torch.float32)
         self.register_buffer("class_weights", given, persistent=False)
         # Not a part of this module: it isn't saved, moved or averaged with it.
-        self._teacher = (teacher.eval().requires_grad_(False),) if teacher is not None else ()
+        self._teacher: tuple[nn.Module, ...] = ()
+        if teacher is not None:
+            self._teacher = (teacher.eval().requires_grad_(False),)
         if options.network.freeze:
             self._freeze(True)
 
@@ -79,7 +82,7 @@ class ClassificationLearner(Learner):
         }
 
     def _class_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        weights: Tensor | None = self.class_weights  # type: ignore[assignment]  # a buffer
+        weights = self.class_weights
         smoothing = self.options.label_smoothing
         if self._several:
             # Between yes and no, as with softmax between all classes.
@@ -94,7 +97,7 @@ class ClassificationLearner(Learner):
         return each.sum() / (targets @ weights).sum().clamp_min(1e-6)
 
     def _teacher_loss(self, logits: Tensor, images: Tensor) -> Tensor:
-        (teacher,) = self._teacher
+        teacher = self._teacher[0]
         heat = self.options.distill.temperature
         with torch.no_grad():
             said = teacher.to(images.device)(images)[0].float() / heat

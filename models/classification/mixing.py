@@ -11,9 +11,7 @@ from torch.distributions import Beta
 from models.classification.augmentation_options import AugmentationOptions
 
 
-def mix(
-    images: Tensor, targets: Tensor, options: AugmentationOptions
-) -> tuple[Tensor, Tensor]:
+def mix(images: Tensor, targets: Tensor, options: AugmentationOptions) -> tuple[Tensor, Tensor]:
     """Mix a batch; torch's own generator decides, which the loop seeds for each batch.
 
     Args:

@@ -57,10 +57,8 @@ def name_classes(
     """
     found = []
     for row in scores:
-        if kind == "softmax":
-            order = row.argmax(keepdims=True)
-        else:
-            order = np.argsort(-row, kind="stable")
+        one = kind == "softmax"
+        order = row.argmax(keepdims=True) if one else np.argsort(-row, kind="stable")
         enough = row[order] >= np.broadcast_to(np.asarray(limits, np.float32), row.shape)[order]
         # A score of 0 comes of logits that are no numbers.
         found.append(Classification(row, order[enough & (row[order] > 0)].astype(np.int64)))

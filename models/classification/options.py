@@ -90,3 +90,23 @@ class TrainOptions(TrainingOptions):
                 "of the network; set network.freeze=true to teach the head alone"
             )
         return self
+
+
+class BaselineOptions(Options):
+    """Logistic regression on the features of a network that isn't trained here."""
+
+    network: NetworkOptions = NetworkOptions(image_size=96)
+    """The network that gives the features. With `network.weights=hub` it is a strong baseline; with
+    `none` its features are random, which says what can be had without any training."""
+    resize: Literal["letterbox", "stretch"] = "letterbox"
+    """How a picture is brought to the input size."""
+    strengths: tuple[Annotated[float, Field(gt=0.0)], ...] = Field(
+        (0.001, 0.01, 0.1, 1.0, 10.0), min_length=1
+    )
+    """Inverse strengths of regularisation that are tried; the best on val is taken."""
+    steps: int = Field(300, ge=1)
+    """Most steps of the solver (L-BFGS)."""
+    batch_size: int = Field(32, ge=1)
+    """Pictures in one forward pass."""
+    seed: int = Field(0, ge=0, lt=2**32)
+    """Seed of a network without published weights."""

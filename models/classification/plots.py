@@ -93,6 +93,31 @@ def risk_coverage(curve: RiskCoverage, threshold: float) -> Any:
     )
 
 
+def risk_chart(curve: RiskCoverage) -> dict[str, Any]:
+    """Describe the risk-coverage curve for the model's card."""
+    keep = np.unique(np.linspace(0, len(curve.risk) - 1, 60).round().astype(int))
+    return {
+        "title": "Mistakes among the pictures that get a name",
+        "x": "coverage",
+        "y": "risk",
+        "at": curve.coverage[keep].round(4).tolist(),
+        "lines": {"risk": curve.risk[keep].round(4).tolist()},
+    }
+
+
+def reliability_chart(bins: Reliability) -> dict[str, Any]:
+    """Describe accuracy over confidence for the model's card."""
+    there = bins.counts > 0
+    at = bins.confidence[there].round(4).tolist()
+    return {
+        "title": "Calibration",
+        "x": "confidence",
+        "y": "share that is right",
+        "at": at,
+        "lines": {"measured": bins.accuracy[there].round(4).tolist(), "perfect": at},
+    }
+
+
 def precision_recall(scores: NDArray[np.float32], labels: Labels) -> Any:
     """Show precision over recall of each class."""
     import plotly.graph_objects as go

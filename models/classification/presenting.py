@@ -6,18 +6,13 @@ import colorsys
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageDraw
-
+from models.classification.captions import captioned
 from models.classification.naming import Classification
 from models.classification.postprocessing import steps_of
+from models.classification.standalone import UNKNOWN
 from models.families import Region
 from models.images import Image
 from models.package import ModelCard
-
-UNKNOWN = "don't know"
-"""What is shown where no class reaches its threshold."""
 
 
 class ClassificationPresenter:
@@ -39,20 +34,8 @@ class ClassificationPresenter:
         shown = [(r["class"], r["score"], r["known"]) for r in self.rows(result)]
         texts = [f"{name if known else f'? {name}'} {score:.2f}" for name, score, known in shown]
         texts = texts or [UNKNOWN]
-        page = Pillow.fromarray(image)
-        draw = ImageDraw.Draw(page)
-        # Small pictures get small letters, so that the picture stays to be seen.
-        size = max(9, min(28, image.shape[1] // 12))
-        top = 0
-        for place, text in enumerate(texts):
-            name = shown[place][0] if shown else ""
-            ground = self.colour(name) if shown and shown[place][2] else (90, 90, 90)
-            draw.rectangle(
-                (0, top, draw.textlength(text, font_size=size) + 6, top + size + 4), fill=ground
-            )
-            draw.text((3, top + 1), text, fill=(255, 255, 255), font_size=size)
-            top += size + 5
-        return np.asarray(page, np.uint8)
+        grounds = [self.colour(name) if known else (90, 90, 90) for name, _, known in shown]
+        return captioned(image, texts, grounds)
 
     def tally(self, result: Classification) -> Mapping[str, int]:
         """Count each class that is named."""

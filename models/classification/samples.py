@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from typing import Any
 
 import lightning
@@ -73,5 +72,3 @@ class Samples(lightning.Callback):  # type: ignore[misc]
 
     def _report(self, title: str, image: Image, trainer: lightning.Trainer) -> None:
         self._reporter.image(title, "sheet", image, trainer.current_epoch + 1)
-
-

@@ -48,7 +48,7 @@ def sheet(
             small = small.resize((wide, high), Pillow.Resampling.NEAREST)
         page.paste(small, (left + (_TILE - small.width) // 2, top + 2))
         while text and draw.textlength(text, font_size=_SIZE) > _TILE - 8:
-            text = text[:-2] + "…" if not text.endswith("…") else text[:-2] + "…"
+            text = text.removesuffix("…")[:-1] + "…" if len(text) > 2 else ""
         colour = colours[place] if colours else PLAIN
         draw.rectangle((left + 2, top + _TILE, left + _TILE - 3, top + _TILE + _LINE - 2), colour)
         draw.text((left + 4, top + _TILE + 1), text, fill="white", font_size=_SIZE)

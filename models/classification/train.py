@@ -121,6 +121,9 @@ def teacher_of(
 class Teacher(nn.Module):
     """A network that takes another's normalised pictures."""
 
+    factor: torch.Tensor
+    offset: torch.Tensor
+
     def __init__(self, network: nn.Module, given: Preprocessing, own: Preprocessing) -> None:
         super().__init__()
         self.network = network

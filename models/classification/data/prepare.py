@@ -78,9 +78,7 @@ def prepare(source: Path, target: Path, options: BaseModel, reporter: Reporter) 
     if not any(one.picture.labels for found in pictures.values() for one in found):
         raise ValueError(nothing_left(source, "picture with a class", findings))
     look = options.duplicates != "ignore"
-    duplicates = (
-        find_duplicates(pictures, reporter) if look else Duplicates[LabelledPicture]()
-    )
+    duplicates = find_duplicates(pictures, reporter) if look else Duplicates[LabelledPicture]()
     stratum = (lambda one: _kind(one, raw.classes)) if options.stratify else None
     splits, origin = divide(pictures, options.split, duplicates, stratum)
     suspicious = _contradictions(duplicates, raw.classes)

@@ -54,7 +54,9 @@ def reliability(
     return Reliability(edges, counts, mean, hits)
 
 
-def log_loss(logits: NDArray[np.float32], truth: NDArray[np.bool_], kind: str, heat: float) -> float:
+def log_loss(
+    logits: NDArray[np.float32], truth: NDArray[np.bool_], kind: str, heat: float
+) -> float:
     """Compute the mean negative log likelihood of the truth at a temperature."""
     scaled = logits.astype(np.float64) / heat
     if kind == "sigmoid":

@@ -50,7 +50,9 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("convnext_base", "fb_in1k", 88.59, 288, 84.428, 96.968, "apache-2.0"),
     Entry("convnextv2_tiny", "fcmae_ft_in1k", 28.64, 288, 83.464, 96.718, "cc-by-nc-4.0"),
     Entry("vit_tiny_patch16_224", "augreg_in21k_ft_in1k", 5.72, 224, 75.454, 92.844, "apache-2.0"),
-    Entry("vit_small_patch16_224", "augreg_in21k_ft_in1k", 22.05, 224, 81.384, 96.136, "apache-2.0"),
+    Entry(
+        "vit_small_patch16_224", "augreg_in21k_ft_in1k", 22.05, 224, 81.384, 96.136, "apache-2.0"
+    ),
     Entry("vit_base_patch16_224", "augreg2_in21k_ft_in1k", 86.57, 224, 85.096, 97.53, "apache-2.0"),
     Entry("deit3_small_patch16_224", "fb_in1k", 22.06, 224, 81.37, 95.456, "apache-2.0"),
     Entry("deit3_base_patch16_224", "fb_in1k", 86.59, 224, 83.786, 96.588, "apache-2.0"),

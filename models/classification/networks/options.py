@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from models.training.options import Fraction, Options
 
+PACKAGE = "model:"
+"""What stands before a package of ours in `weights`."""
+
 
 class NetworkOptions(Options):
     """All that is needed to build the network again, without a hub and without its weights."""

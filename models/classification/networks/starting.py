@@ -9,11 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from models.classification.networks.classifier import Classifier
-from models.classification.networks.options import NetworkOptions
+from models.classification.networks.options import PACKAGE, NetworkOptions
 
 _LOG = logging.getLogger(__name__)
-PACKAGE = "model:"
-"""What stands before a package of ours."""
 
 
 def start_from(network: Classifier, options: NetworkOptions) -> None:
@@ -35,7 +33,6 @@ def start_from(network: Classifier, options: NetworkOptions) -> None:
 
 def _put(network: Classifier, state: dict[str, Tensor], options: NetworkOptions) -> None:
     """Put tensors in place; those of the head only where they fit."""
-
     own = network.network.state_dict()
     heads = {
         name

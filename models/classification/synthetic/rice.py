@@ -43,9 +43,7 @@ def synthesize(options: BaseModel, folder: Path, reporter: Reporter) -> dict[str
         variety = VARIETIES[kind]
         rng = np.random.default_rng([options.seed, kind, number])
         image = draw_grain(variety, options.side, options.overlap, options.light, rng)
-        done, data = cv2.imencode(
-            ".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-        )
+        done, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         assert done
         (folder / variety.name / f"{variety.name} ({number}).jpg").write_bytes(data.tobytes())
 
