@@ -27,7 +27,7 @@ def matches(root: Path) -> bool:
     if named:
         return any(_classes(path) for path in named.values())
     found = _classes(root)
-    return len(found) >= 2 and not any(path.suffix == ".json" for path in root.iterdir())
+    return len(found) >= 2 and not any(_holds_boxes(path) for path in root.glob("*.json"))
 
 
 def is_class_folder(folder: Path, *, lonely: bool = False) -> bool:
@@ -59,6 +59,12 @@ def read(root: Path) -> RawDataset:
             where = path.relative_to(root).as_posix()
             raw.notes.append(f"{where}: {loose} pictures lie in no class folder: left out")
     return raw
+
+
+def _holds_boxes(file: Path) -> bool:
+    """Tell whether a file is COCO's, which says itself what is on the pictures."""
+    with file.open("rb") as stream:
+        return b'"bbox"' in stream.read(1 << 20)
 
 
 def _splits(root: Path) -> dict[str, Path]:
