@@ -100,6 +100,12 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         action="store_true",
         help="wait for the disk at each write, so that a power cut loses nothing either",
     )
+    parser.add_argument(
+        "--webapp",
+        type=Path,
+        metavar="FOLDER",
+        help="serve ClearML's web application, built, from this folder, and not the light page",
+    )
     found = parser.parse_args(arguments)
     if found.non_responsive_after <= 0:
         parser.error("--non-responsive-after must be more than 0 seconds")
@@ -111,6 +117,7 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         port=found.port,
         non_responsive_after=found.non_responsive_after,
         power_safe=found.power_safe,
+        webapp=found.webapp.absolute() if found.webapp else None,
     )
 
 

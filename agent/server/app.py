@@ -1,4 +1,4 @@
-"""The whole server as one ASGI application: the API at `/`, files at `/files`."""
+"""The whole server as one ASGI application: the API, files at `/files`, pages for browsers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .services.workers import forget_silent
 from .settings import Settings
 from .store import Store
 from .watchdog import Watchdog
+from .web.door import Door
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ def build(settings: Settings) -> Starlette:
     store = Store(settings.database, power_safe=settings.power_safe)
     api = Api(settings, store, keys)
     files = FileServer(settings, store, keys)
+    pages = Door(settings, keys)
     watchdog = Watchdog(settings.non_responsive_after)
 
     async def watch() -> None:
@@ -58,7 +60,11 @@ def build(settings: Settings) -> Starlette:
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
         # The SDK uploads to the bare `/files`, which a mounted route would not match.
-        served = scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/")
-        await (files if served else api)(scope, receive, send)
+        if scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/"):
+            await files(scope, receive, send)
+        elif pages.takes(scope):
+            await pages(scope, receive, send)
+        else:
+            await api(scope, receive, send)
 
     return Starlette(routes=[Mount("/", app=door)], lifespan=lifespan)
