@@ -47,7 +47,7 @@ def baseline(config: BaselineConfig, run: Run) -> BaselineResult:
         data.need(split)
     options = STAGE.part(config, found.baseline_options)
     done = found.baseline(data.folder, options, run.folder / "baseline", run)
-    package = record_training(done.package, run, data.copy, done.metrics)
+    package = record_training(done, run, data.copy, options)
     for name, value in done.metrics.items():
         run.value(f"val/{name}", value)
     saved = run.save_model(

@@ -56,13 +56,14 @@ def train(config: TrainConfig, run: Run) -> TrainResult:
         run.log("going on from the last checkpoint of an earlier attempt")
     from models.training.companions import together
 
-    options = cast("TrainingOptions", STAGE.part(config, found.train_options))
+    asked = cast("TrainingOptions", STAGE.part(config, found.train_options))
+    options = asked
     if isinstance(found, WithModels):
-        options = with_models(options, found.models_needed(options), run)
+        options = with_models(asked, found.models_needed(asked), run)
     place = Checkpoints(run.folder / "training", resume, run.save_checkpoint, run.stop_requested)
     with together(config.family, data.folder, options, place):
         done = found.train(data.folder, options, place, run)
-    package = record_training(done.package, run, data.copy, done.metrics)
+    package = record_training(done, run, data.copy, asked)
     for name, value in done.metrics.items():
         run.value(f"val/{name}", value)
     saved = run.save_model(
