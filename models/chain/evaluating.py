@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.chain.predictor import Chained
 from models.chain.presenting import ChainPresenter
-from models.detection.reading import read_picture
+from models.data.reading import read_picture
 from models.reporting import Image, Reporter
 
 Box = tuple[float, float, float, float]
