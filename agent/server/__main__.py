@@ -17,6 +17,7 @@ import uvicorn
 
 from .app import build
 from .credentials import write_private
+from .origins import is_loopback
 from .protocol import Protocol
 from .settings import Settings
 
@@ -100,6 +101,13 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         action="store_true",
         help="wait for the disk at each write, so that a power cut loses nothing either",
     )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name by which clients reach a server that listens on loopback",
+    )
     found = parser.parse_args(arguments)
     if found.non_responsive_after <= 0:
         parser.error("--non-responsive-after must be more than 0 seconds")
@@ -111,6 +119,7 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         port=found.port,
         non_responsive_after=found.non_responsive_after,
         power_safe=found.power_safe,
+        names=tuple(found.allow_host),
     )
 
 
@@ -137,7 +146,7 @@ def _listen(host: str, port: int) -> socket.socket:
             f"can't listen on {host}:{port} ({error.strerror}): another server may be using the "
             "port; choose one with --port"
         ) from error
-    if host not in ("127.0.0.1", "::1", "localhost"):
+    if not is_loopback(host):
         logging.getLogger(__name__).warning(
             "listening on %s: anyone on the network can reach this server, without encryption", host
         )

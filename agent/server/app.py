@@ -12,10 +12,13 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from . import credentials, services
-from .api import Api
+from .api import Api, respond
+from .envelope import failure
+from .errors import ApiError
 from .files import PREFIX, FileServer
+from .origins import Doorkeeper
 from .services.workers import forget_silent
-from .settings import Settings
+from .settings import API_VERSION, Settings
 from .store import Store
 from .watchdog import Watchdog
 
@@ -56,7 +59,14 @@ def build(settings: Settings) -> Starlette:
             api.close()
             store.close()
 
+    doorkeeper = Doorkeeper(settings.host, settings.names)
+
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            doorkeeper.check(scope)
+        except ApiError as error:
+            await respond(send, error.code, failure(scope["path"][:100], API_VERSION, error))
+            return
         # The SDK uploads to the bare `/files`, which a mounted route would not match.
         served = scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/")
         await (files if served else api)(scope, receive, send)

@@ -23,6 +23,7 @@ class Settings:
         port: Port to listen on; 0 takes a free one.
         non_responsive_after: Seconds without a sign of life after which a running task is stopped.
         power_safe: Wait for the disk at each commit, so that a power cut loses nothing either.
+        names: Further names by which clients reach a server that listens on loopback.
         max_body: Bytes of an API request, after decompression, that are accepted.
     """
 
@@ -32,6 +33,7 @@ class Settings:
     port: int = 8008
     non_responsive_after: float = 7200.0
     power_safe: bool = False
+    names: tuple[str, ...] = ()
     max_body: int = 256 * 1024 * 1024
 
     @property
