@@ -45,6 +45,10 @@ class Crnn(Reader):
             columns, _ = self.recurrent(columns)
         return (self.head(self.dropout(columns)).float().log_softmax(-1),)
 
+    def convolutions(self) -> nn.Module:
+        """Return all before the recurrent layers; see `Reader.convolutions`."""
+        return self.features
+
     def backbone(self) -> nn.Module:
         """Return the timm backbone."""
         return self.features

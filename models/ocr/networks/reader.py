@@ -35,6 +35,10 @@ class Reader(nn.Module, ABC):
     def backbone(self) -> nn.Module:
         """Return the part that may have a learning rate of its own."""
 
+    @abstractmethod
+    def convolutions(self) -> nn.Module:
+        """Return the layers that look around, up to those that see the whole line."""
+
     def outputs(self) -> tuple[Output, ...]:
         """Describe the tensors of `forward` for `model.json`."""
         return (

@@ -9,6 +9,8 @@ CPU: dense convolutions, which it computes fast, in place of grouped ones.
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from timm.layers import DropPath, LayerNorm2d
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
@@ -70,6 +72,11 @@ class Svtr(Reader):
         chosen = (found * self.rows(found).float().softmax(2).to(found.dtype)).sum(2)
         logits = self.head(self.dropout(chosen.transpose(1, 2)))
         return (logits.float().log_softmax(-1),)
+
+    def convolutions(self) -> nn.Module:
+        """Return all before the first attention; see `Reader.convolutions`."""
+        local = takewhile(lambda layer: not isinstance(layer, _Whole), self.stages)
+        return nn.Sequential(self.stem, *local)
 
     def backbone(self) -> nn.Module:
         """Return all but the last layers."""
