@@ -114,6 +114,7 @@ class Api:
             headers.get("x-clearml-worker") or headers.get("x-trains-worker"),
             (scope.get("client") or ("",))[0],
             version,
+            headers.get("host", ""),
         )
         if found.mode is Mode.READ:
             return _written(name, version, found.handler(call))

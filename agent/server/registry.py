@@ -43,6 +43,8 @@ class Call:
     address: str = ""
     version: str = ""
     """The API version that the request names, the newest if it names none."""
+    host: str = ""
+    """The name and port by which the caller reached us."""
     after: list[Callable[[], None]] = field(default_factory=list)
     """What to do once the transaction is committed."""
 

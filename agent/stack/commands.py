@@ -12,6 +12,8 @@ from typing import ParamSpec
 
 import click
 
+from agent.stack.server_commands import server
+
 P = ParamSpec("P")
 
 
@@ -135,5 +137,5 @@ def credentials(as_env: bool) -> None:
         click.echo(home.client_conf.read_text(), nl=False)
 
 
-COMMANDS: tuple[click.Command, ...] = (up, status, logs, down, credentials)
+COMMANDS: tuple[click.Command, ...] = (up, status, logs, down, credentials, server)
 """For the command line to register."""

@@ -69,7 +69,7 @@ def test_a_link_to_a_page_or_a_file_may_be_followed() -> None:
 
 
 def test_names_count_on_loopback_only() -> None:
-    Doorkeeper("0.0.0.0").check(scope(Host="server.example"))  # noqa: S104
+    Doorkeeper("0.0.0.0").check(scope(Host="server.example"))
     Doorkeeper("127.0.0.1", ("server.example",)).check(scope(Host="server.example:1"))
     assert is_loopback("127.3.4.5")
     assert is_loopback("x.localhost")
@@ -87,7 +87,7 @@ def test_the_server_refuses_them(server: Any) -> None:
 
 
 def test_it_says_so_when_the_network_can_reach_it(start_server: Any) -> None:
-    server = start_server("--host", "0.0.0.0", state="open")  # noqa: S104
+    server = start_server("--host", "0.0.0.0", state="open")
     log = (server.state.parent / "server.log").read_text()
     assert "anyone on the network can reach this server" in log
 
