@@ -108,6 +108,12 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         metavar="NAME",
         help="a further name by which clients reach a server that listens on loopback",
     )
+    parser.add_argument(
+        "--webapp",
+        type=Path,
+        metavar="FOLDER",
+        help="serve ClearML's web application, built, from this folder, and not the light page",
+    )
     found = parser.parse_args(arguments)
     if found.non_responsive_after <= 0:
         parser.error("--non-responsive-after must be more than 0 seconds")
@@ -120,6 +126,7 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         non_responsive_after=found.non_responsive_after,
         power_safe=found.power_safe,
         names=tuple(found.allow_host),
+        webapp=found.webapp.absolute() if found.webapp else None,
     )
 
 

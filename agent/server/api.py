@@ -17,6 +17,7 @@ from .authentication import Authenticator
 from .credentials import Keys, User
 from .envelope import failure, success
 from .errors import ApiError, BadRequestError
+from .peer import peer_of
 from .registry import ACTIONS, Action, Attachment, Call, Data, Mode
 from .settings import API_VERSION, Settings
 from .store import Store
@@ -36,7 +37,7 @@ class Api:
         self._settings = settings
         self._store = store
         self._keys = keys
-        self._authenticator = Authenticator(keys)
+        self._authenticator = Authenticator(keys, cookies=settings.webapp is not None)
         self._writing = ThreadPoolExecutor(1, "writer")
         self._reading = ThreadPoolExecutor(3, "reader")
 
@@ -58,9 +59,10 @@ class Api:
         """Answer one request."""
         name, version = scope["path"][:100], API_VERSION
         code, answer = 200, b""
+        cookies: list[str] = []
         try:
             name, version = requests.endpoint(scope["path"])
-            found = await self._answer(name, version, scope, receive)
+            found = await self._answer(name, version, scope, receive, cookies)
             if isinstance(found, Attachment):
                 await respond(send, 200, found.content, found.kind.encode(), _saved_as(found))
                 return
@@ -74,15 +76,15 @@ class Api:
             log.exception("%s failed", name)
             fault = ApiError(f"General error: {type(error).__name__}: {error}", code=500)
             code, answer = 500, failure(name, version, fault)
-        packed: list[tuple[bytes, bytes]] = []
+        more = [(b"set-cookie", cookie.encode("latin-1")) for cookie in cookies]
         if len(answer) > _PACKED and requests.takes_gzip(scope):
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._reading, gzip.compress, answer, 1)
-            packed = [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
-        await respond(send, code, answer, more=packed)
+            more += [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
+        await respond(send, code, answer, more=more)
 
     async def _answer(
-        self, name: str, version: str, scope: Scope, receive: Receive
+        self, name: str, version: str, scope: Scope, receive: Receive, cookies: list[str]
     ) -> bytes | Attachment:
         headers = requests.headers(scope)
         raw = await requests.body(receive, self._settings.max_body)
@@ -90,9 +92,10 @@ class Api:
         if found is None:
             raise ApiError(f"Unknown action {name}", subcode=0)
         reader = self._store.reader()
+        peer = peer_of(scope, headers)
         user = _NOBODY
         if not found.public:
-            user = self._authenticator.user(headers.get("authorization", ""), reader)
+            user = self._authenticator.caller(peer, reader)
         loop = asyncio.get_running_loop()
         parse = (raw, headers, scope.get("query_string", b""), self._settings.max_body)
         if len(raw) > _LARGE:
@@ -112,9 +115,10 @@ class Api:
             self._keys,
             batch,
             headers.get("x-clearml-worker") or headers.get("x-trains-worker"),
-            (scope.get("client") or ("",))[0],
+            peer.client[0],
             version,
-            headers.get("host", ""),
+            peer,
+            cookies,
         )
         if found.mode is Mode.READ:
             return _written(name, version, found.handler(call))

@@ -1,4 +1,4 @@
-"""The whole server as one ASGI application: the API at `/`, files at `/files`."""
+"""The whole server as one ASGI application: the API, files at `/files`, pages for browsers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from .services.workers import forget_silent
 from .settings import API_VERSION, Settings
 from .store import Store
 from .watchdog import Watchdog
+from .web.door import Door
 
 _REMOVALS_SECONDS = 1.0
 
@@ -40,6 +41,7 @@ def build(settings: Settings) -> Starlette:
     store = Store(settings.database, power_safe=settings.power_safe)
     api = Api(settings, store, keys)
     files = FileServer(settings, store, keys)
+    pages = Door(settings, keys)
     watchdog = Watchdog(settings.non_responsive_after)
 
     async def watch() -> None:
@@ -84,7 +86,11 @@ def build(settings: Settings) -> Starlette:
             await respond(send, error.code, failure(scope["path"][:100], API_VERSION, error))
             return
         # The SDK uploads to the bare `/files`, which a mounted route would not match.
-        served = scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/")
-        await (files if served else api)(scope, receive, send)
+        if scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/"):
+            await files(scope, receive, send)
+        elif pages.takes(scope):
+            await pages(scope, receive, send)
+        else:
+            await api(scope, receive, send)
 
     return Starlette(routes=[Mount("/", app=door)], lifespan=lifespan)

@@ -1,4 +1,4 @@
-"""Finding out who sent a request."""
+"""Finding out who sent a request: by token, credentials, or the web application's cookie."""
 
 from __future__ import annotations
 
@@ -7,14 +7,38 @@ import hmac
 from .credentials import Keys, User, basic, digest
 from .documents import CREDENTIALS
 from .errors import UnauthorizedError
+from .peer import Peer
 from .store import Session
+
+COOKIE = "clearml_token_basic"
+"""The cookie in which ClearML's web application keeps its token."""
 
 
 class Authenticator:
-    """Checks `Authorization` headers."""
+    """Checks what a request says about its sender."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, *, cookies: bool = False) -> None:
+        """Make one.
+
+        Args:
+            keys: What tokens and credentials are checked against.
+            cookies: Whether the cookie counts. Cookies go to all ports of a machine, so only where
+                the web application needs them.
+        """
         self._keys = keys
+        self._cookies = cookies
+
+    def caller(self, peer: Peer, db: Session) -> User:
+        """The user behind a request.
+
+        Raises:
+            UnauthorizedError: It doesn't say, or what it says is not good.
+        """
+        header = peer.headers.get("authorization", "")
+        token = peer.cookies.get(COOKIE) if self._cookies and not header else None
+        if token and peer.may_use_cookie:
+            return self._keys.user_of(token)
+        return self.user(header, db)
 
     def user(self, header: str, db: Session) -> User:
         """The user behind an `Authorization` header: a bearer token, or a basic key and secret.

@@ -29,9 +29,11 @@ from .credentials import Keys
 from .encoding import encode, loads
 from .errors import ApiError, BadRequestError, UnauthorizedError
 from .multipart import Parts
+from .peer import peer_of
 from .removals import was_removed
 from .settings import Settings
 from .store import Store
+from .tickets import Tickets
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,8 @@ class FileServer:
         self._root = settings.files
         self._incoming = settings.incoming
         self._store = store
-        self._authenticator = Authenticator(keys)
+        self._authenticator = Authenticator(keys, cookies=settings.webapp is not None)
+        self._tickets = Tickets(keys.signing_key)
         self._root.mkdir(parents=True, exist_ok=True)
         # What an earlier process was receiving when it ended is of no use to anyone.
         shutil.rmtree(self._incoming, ignore_errors=True)
@@ -64,8 +67,9 @@ class FileServer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            header = requests.headers(scope).get("authorization", "")
-            self._authenticator.user(header, self._store.reader())
+            if not self._tickets.holds(scope):
+                peer = peer_of(scope, requests.headers(scope))
+                self._authenticator.caller(peer, self._store.reader())
             await self._answer(scope, receive, send)
         except UnauthorizedError as error:
             await _text(send, 401, error.message)

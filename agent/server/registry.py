@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import BadRequestError
+from .peer import Peer
 
 if TYPE_CHECKING:
     from .credentials import Keys, User
@@ -43,8 +44,10 @@ class Call:
     address: str = ""
     version: str = ""
     """The API version that the request names, the newest if it names none."""
-    host: str = ""
-    """The name and port by which the caller reached us."""
+    peer: Peer = field(default_factory=Peer)
+    """The other end of the connection."""
+    cookies: list[str] = field(default_factory=list)
+    """`Set-Cookie` lines for the answer."""
     after: list[Callable[[], None]] = field(default_factory=list)
     """What to do once the transaction is committed."""
 

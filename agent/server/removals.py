@@ -48,7 +48,7 @@ def _ours(call: Call, url: str) -> str | None:
     if not isinstance(url, str):
         return None
     try:
-        parts, host = urlsplit(url), urlsplit(f"//{call.host}")
+        parts, host = urlsplit(url), urlsplit(f"//{call.peer.headers.get('host', '')}")
         same = parts.port == host.port and (
             parts.hostname == host.hostname
             or (is_loopback(parts.hostname or "") and is_loopback(host.hostname or ""))

@@ -13,7 +13,9 @@ from .encoding import loads
 from .errors import ApiError, BadRequestError
 from .settings import API_VERSION
 
-_PATH = re.compile(r"/(?:v(?P<version>[0-9]+(?:\.[0-9]+)?)/)?(?P<action>[a-z_]+\.[a-z_0-9]+)/?")
+_PATH = re.compile(
+    r"(?:/api)?/(?:v(?P<version>[0-9]+(?:\.[0-9]+)?)/)?(?P<action>[a-z_]+\.[a-z_0-9]+)/?"
+)
 
 
 def endpoint(path: str) -> tuple[str, str]:
@@ -38,7 +40,11 @@ def headers(scope: Scope) -> dict[str, str]:
 
 def takes_gzip(scope: Scope) -> bool:
     """Whether the client can unpack gzip."""
-    return "gzip" in headers(scope).get("accept-encoding", "")
+    offers = headers(scope).get("accept-encoding", "").split(",")
+    return any(
+        name.strip() in ("gzip", "*") and weight.replace(" ", "") not in ("q=0", "q=0.0")
+        for name, _, weight in (offer.partition(";") for offer in offers)
+    )
 
 
 async def body(receive: Receive, limit: int) -> bytes:

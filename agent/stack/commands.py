@@ -1,4 +1,4 @@
-"""The command line of the stack: `up`, `status`, `logs`, `down`, `credentials`.
+"""The command line of the stack: `up`, `status`, `open`, `logs`, `down`, `credentials`.
 
 Importing this loads click and nothing of the stack; each command loads what it needs.
 """
@@ -55,13 +55,19 @@ def _counts(
     metavar="QUEUE=N",
     help="Agents for a queue, as in gpu=2; may be given more than once. [default: one each]",
 )
+@click.option(
+    "--webapp",
+    metavar="FOLDER",
+    help="Show ClearML's web application, built, from this folder; `none` for our own page again.",
+)
 @_one_line_errors
-def up(port: int | None, host: str | None, agents: dict[str, int]) -> None:
+def up(port: int | None, host: str | None, agents: dict[str, int], webapp: str | None) -> None:
     """Start the server and the agents, or mend what has died."""
     from agent.stack.activation import active_server
     from agent.stack.starting import up as start
 
-    report = start(port=port, host=host, agents=agents, tell=click.echo)
+    report = start(port=port, host=host, agents=agents, webapp=webapp, tell=click.echo)
+    click.echo(f"look at it: {report.url} (from another machine or user: sightline open --link)")
     active = active_server()
     if active.chosen_by == "stack":
         click.echo(f"ClearML scripts use it with: export CLEARML_CONFIG_FILE={report.conf}")
@@ -137,5 +143,21 @@ def credentials(as_env: bool) -> None:
         click.echo(home.client_conf.read_text(), nl=False)
 
 
-COMMANDS: tuple[click.Command, ...] = (up, status, logs, down, credentials, server)
+@click.command("open")
+@click.argument("task", required=False)
+@click.option("--link", is_flag=True, help="Print a link that logs in once, and open nothing.")
+@_one_line_errors
+def open_page(task: str | None, link: bool) -> None:
+    """Show the server's page in a browser, logged in; with an id or name of a TASK, that task's."""
+    from agent.stack.pages import login_link, show
+
+    if link:
+        found = login_link(task=task)
+        click.echo(found.url)
+        click.echo(f"It logs in once, within {found.minutes} minutes.", err=True)
+    else:
+        click.echo(f"opening {show(task=task)}")
+
+
+COMMANDS: tuple[click.Command, ...] = (up, status, open_page, logs, down, credentials, server)
 """For the command line to register."""

@@ -25,6 +25,7 @@ from agent.stack.environment import base_environment
 from agent.stack.errors import StackError
 from agent.stack.home import StackHome, find_home, write_private
 from agent.stack.lock import exclusive
+from agent.stack.pages import check_webapp
 from agent.stack.state import (
     AgentRecord,
     ProcessRecord,
@@ -69,6 +70,7 @@ def up(
     host: str | None = None,
     port: int | None = None,
     agents: Mapping[str, int] | None = None,
+    webapp: Path | str | None = None,
     tell: Tell | None = None,
 ) -> UpReport:
     """Start the server and the agents, or see that they are up.
@@ -78,6 +80,8 @@ def up(
         host: Address to listen on; the remembered one, else 127.0.0.1.
         port: Port to listen on; the remembered one, else the first free from 8008.
         agents: Agents by queue, `{"gpu": 2}`; remembered. One each otherwise.
+        webapp: Folder with ClearML's web application, built, to show in place of the server's own
+            page; remembered. "none" for the own page again.
         tell: Gets each line as it comes.
 
     Raises:
@@ -91,6 +95,7 @@ def up(
             tell(line)
 
     check_installed()
+    wanted = check_webapp(webapp)
     place = find_home(home)
     place.create()
     with exclusive(place, say):
@@ -100,7 +105,7 @@ def up(
         save_state(place, state)  # the id first: what is started carries it
         credentials = load_or_make_credentials(place)
         before = set(state.agents)
-        state, fresh_server = _server_up(place, state, credentials, host, port, say)
+        state, fresh_server = _server_up(place, state, credentials, host, port, wanted, say)
         state, fresh_agents = _agents_up(place, state, credentials, plans, say)
     started = ((SERVER_ROLE,) if fresh_server else ()) + fresh_agents
     if not started and before <= set(state.agents):
@@ -145,6 +150,7 @@ def _server_up(
     credentials: Credentials,
     host: str | None,
     port: int | None,
+    webapp: str | None,
     say: Tell,
 ) -> tuple[StackState, bool]:
     """See that the server answers; the new state, and whether it had to be started."""
@@ -154,6 +160,11 @@ def _server_up(
             raise StackError(
                 f"the server is up at {state.url}; to move it: "
                 f"sightline down && sightline up --port {port or state.port}"
+            )
+        if webapp not in (None, state.webapp):
+            raise StackError(
+                f"the server is up and shows {state.webapp or 'its own page'}; to change that: "
+                f"sightline down && sightline up --webapp {webapp or 'none'}"
             )
         if wait_until_answers(state.url, 10.0, lambda: processes.find(state.server) is not None):
             write_private(
@@ -166,7 +177,13 @@ def _server_up(
         say(f"the server has died ({processes.whereabouts(state.server)}); starting it again")
     processes.end(processes.marked(state.id, SERVER_ROLE), grace_s=5.0)
     host = host or state.host
-    state = replace(state, host=host, port=choose_port(state, host, port, say), server=None)
+    state = replace(
+        state,
+        host=host,
+        port=choose_port(state, host, port, say),
+        server=None,
+        webapp=state.webapp if webapp is None else webapp,
+    )
     save_state(home, state)
     write_private(
         home.client_conf, client_configuration(state.url, credentials, home.cache / "clearml")
@@ -174,6 +191,7 @@ def _server_up(
     environment = base_environment(state.id, SERVER_ROLE) | {"PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "agent.server", "--state", str(home.server)]
     command += ["--host", host, "--port", str(state.port), "--credentials", str(home.credentials)]
+    command += ["--webapp", state.webapp] if state.webapp else []
     began = time.monotonic()
     record = processes.launch(command, environment, home.server, home.logs / "server.log")
     state = replace(state, server=record)

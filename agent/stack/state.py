@@ -55,6 +55,7 @@ class StackState:
         server: The server's process.
         agents: By name.
         counts: Agents wanted by queue, where the user said so.
+        webapp: Folder of the web application that the server shows; empty for its own page.
     """
 
     id: str
@@ -63,6 +64,7 @@ class StackState:
     server: ProcessRecord | None = None
     agents: Mapping[str, AgentRecord] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    webapp: str = ""
 
     @property
     def url(self) -> str:
@@ -139,4 +141,5 @@ def _parse(data: dict[str, Any]) -> StackState:
         server=process(data["server"]),
         agents=agents,
         counts={queue: int(count) for queue, count in data["counts"].items()},
+        webapp=str(data.get("webapp", "")),
     )

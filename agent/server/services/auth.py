@@ -9,6 +9,7 @@ from ..credentials import ROLES, digest
 from ..documents import CREDENTIALS, USERS
 from ..errors import ApiError, BadRequestError, UnauthorizedError
 from ..registry import Call, Data, Mode, action
+from .web import cookie
 
 
 @action("auth.login", "auth.create_token")
@@ -17,7 +18,10 @@ def login(call: Call) -> Data:
     seconds = call.number("expiration_sec")
     if seconds is not None and seconds <= 0:
         raise BadRequestError("expiration_sec must be more than 0")
-    return {"token": call.keys.token(call.user, seconds)}
+    token = call.keys.token(call.user, seconds)
+    if call.settings.webapp is not None:
+        call.cookies.append(cookie(call, token))
+    return {"token": token}
 
 
 @action("auth.validate_token")

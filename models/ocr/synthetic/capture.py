@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from models.synthetic.textures import Picture, Plane, normal, smooth
 
 Points = NDArray[np.float64]
+_LEAST_DETAIL = 14.0
+"""Deviation of the levels from those around, from which a line can be read."""
 _FINER = 2
 """Pixels of the print for one of the picture, along a side."""
 
@@ -113,9 +115,9 @@ def photograph(
     cast = 1 + 0.1 * (rng.random(3) * 2 - 1)
     gain = cv2.merge([light * np.float32(c * contrast) for c in cast])
     image = cv2.multiply(picture, gain, dtype=cv2.CV_32F)
+    image, detail = _legible(image, tall)
     # What ink and paper differ by decides how much noise can be read through.
-    spread = float(np.std(image)) if image.size else 0.0
-    level = min(1 + 16 * difficulty * rng.beta(1.2, 3), max(1.0, 0.35 * spread))
+    level = min(1 + 16 * difficulty * rng.beta(1.2, 3), max(1.0, 0.35 * detail))
     image = cv2.scaleAdd(normal(rng, picture.shape), float(level), image)
     shot = np.asarray(cv2.add(image, (haze, haze, haze, 0), dtype=cv2.CV_8U), np.uint8)
     if rng.random() < 0.35 + 0.5 * difficulty:
@@ -123,6 +125,24 @@ def photograph(
         _, coded = cv2.imencode(".jpg", shot, [cv2.IMWRITE_JPEG_QUALITY, quality])
         shot = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
     return shot
+
+
+def _legible(image: Plane, tall: float) -> tuple[Plane, float]:
+    """Give print back its contrast where fading, haze and shadow came together.
+
+    Args:
+        image: BGR levels, no noise in it yet.
+        tall: height of a digit, pixels.
+
+    Returns:
+        The levels, and the deviation of green from what is around.
+    """
+    around = cv2.blur(image, (max(3, round(1.2 * tall)),) * 2)
+    detail = float(np.std(image[..., 1] - around[..., 1]))
+    if detail >= _LEAST_DETAIL:
+        return image, detail
+    more = min(6.0, _LEAST_DETAIL / max(detail, 0.1))
+    return np.asarray(cv2.addWeighted(image, more, around, 1 - more, 0), np.float32), detail * more
 
 
 def _blur(rng: np.random.Generator, picture: Picture, tall: float, difficulty: float) -> Picture:

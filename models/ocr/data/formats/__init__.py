@@ -7,7 +7,7 @@ from pathlib import Path
 from models.data.looking import is_hidden
 from models.data.split_lists import apply_lists
 from models.ocr.data.cutting import cut_lines
-from models.ocr.data.formats import boxed, names, tables
+from models.ocr.data.formats import beside, boxed, names, tables
 from models.ocr.data.options import PrepareOptions
 from models.ocr.data.texts import Raw
 from models.reporting import Reporter
@@ -19,12 +19,16 @@ def recognise(folder: Path) -> str | None:
     """Name the format of a raw folder; None if it's none that is read.
 
     `csv`, `tsv`, `jsonl`, `txt`: tables that list pictures with their texts. `coco`, `voc`:
-    detection data whose annotations have texts. `names`: pictures whose names are their texts.
+    detection data whose annotations have texts. `beside`: a text file beside each picture.
+    `names`: pictures whose names are their texts.
     """
     root = _root(folder)
-    return (
-        tables.matches(root) or boxed.matches(root) or (names.NAME if names.matches(root) else None)
-    )
+    found = tables.matches(root) or boxed.matches(root)
+    if found is None and beside.matches(root):
+        found = beside.NAME
+    if found is None and names.matches(root):
+        found = names.NAME
+    return found
 
 
 def read(source: Path, options: PrepareOptions, scratch: Path, reporter: Reporter) -> Raw:
@@ -53,12 +57,14 @@ def read(source: Path, options: PrepareOptions, scratch: Path, reporter: Reporte
     if form is not None:
         lines = boxed.read(root, form, options.crops)
         return cut_lines(root, lines, scratch, options.crops, reporter)
+    if beside.matches(root):
+        return beside.read(root, options.encoding)
     if names.matches(root):
         return names.read(root, "")
     raise ValueError(
         f"no texts found in {source}: expected a table beside the pictures (CSV, TSV, JSONL: file "
-        "and text), boxes with a text (COCO, Pascal VOC), or pictures called <text>_<n>.jpg (set "
-        "pattern for other names)"
+        "and text), boxes with a text (COCO, Pascal VOC), a file x.gt.txt beside each x.png, or "
+        "pictures called <text>_<n>.jpg (set pattern for other names)"
     )
 
 

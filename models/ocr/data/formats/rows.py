@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
@@ -88,7 +89,7 @@ def read_table(file: Path, encoding: str = "") -> Table:
     elif suffix == ".tsv" or (suffix == ".txt" and _holds_tabs(text)):
         table = Table(file, "tsv", None, [Row(n, _tabs(line)) for n, line in _lines(text)])
     elif suffix == ".csv" or re.search(r'^[^\s,]+,\s*"', text, re.MULTILINE):
-        table = Table(file, "csv", None, list(_commas(file, text)))
+        table = Table(file, "csv", None, _commas(file, text))
     else:
         # A name, a blank, and the text, which may have blanks in it.
         table = Table(file, "txt", None, [Row(n, line.split(None, 1)) for n, line in _lines(text)])
@@ -117,23 +118,24 @@ def _tabs(line: str) -> list[object]:
     return cells
 
 
-def _commas(file: Path, text: str) -> Iterator[Row]:
+def _commas(file: Path, text: str) -> list[Row]:
+    """Rows of a CSV: quotes inside doubled, or else with a backslash, or else as they come."""
     head = text[:100_000]
     delimiter = max(",;\t", key=lambda mark: _steady(head, mark))
-    backslash = '\\"' in text
-    reader = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=delimiter,
-        skipinitialspace=True,
-        doublequote=not backslash,
-        escapechar="\\" if backslash else None,
+    ways: tuple[dict[str, Any], ...] = (
+        {"strict": True},
+        {"strict": True, "doublequote": False, "escapechar": "\\"},
+        {},
     )
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield Row(reader.line_num, cells)
-    except csv.Error as error:
-        raise ValueError(f"{file.name}, line {reader.line_num}: {error}") from None
+    told = ""
+    for way in ways:
+        source = io.StringIO(text, newline="")
+        reader = csv.reader(source, delimiter=delimiter, skipinitialspace=True, **way)
+        try:
+            return [Row(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
+        except csv.Error as error:
+            told = f"{file.name}, line {reader.line_num}: {error}"
+    raise ValueError(told)
 
 
 def _steady(text: str, mark: str) -> int:

@@ -22,6 +22,7 @@ from models.ocr.data.texts import Raw, TextPicture, symbology_named, tidy
 # What preparing itself writes beside the pictures, and what is no table.
 _NO_TABLES = ("rejected.json", "dataset.json", "requirements.txt", "readme.txt", "license.txt")
 _LARGEST_SNIFF = 64 << 20
+_TABLES_IN_A_FOLDER = 20
 
 
 def matches(folder: Path) -> str | None:
@@ -42,8 +43,10 @@ def matches(folder: Path) -> str | None:
 
 
 def candidates(folder: Path) -> list[Path]:
-    """Files that may be tables."""
+    """Files that may be tables; a folder with many of a kind has one for each picture."""
     found = [f for f in files_below(folder, SUFFIXES) if f.name.lower() not in _NO_TABLES]
+    counts = Counter((file.parent, file.suffix) for file in found)
+    found = [file for file in found if counts[file.parent, file.suffix] <= _TABLES_IN_A_FOLDER]
     if any(file.name == LABELS for file in found):
         # A prepared dataset's list of splits says the same once more, and less.
         found = [file for file in found if file.name != SPLITS_CSV]

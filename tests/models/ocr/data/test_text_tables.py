@@ -236,3 +236,31 @@ def test_a_list_of_splits_beside_a_table(folder: Any, tmp_path: Path) -> None:
     folder.text("splits.csv", "split,file\ntrain,a.png\nval,b.png\n")
     raw = go(folder)
     assert {split: len(found) for split, found in raw.splits.items()} == {"train": 1, "val": 1}
+
+
+@pytest.mark.parametrize("suffix", [".gt.txt", ".txt"])
+def test_a_text_file_beside_each_picture(folder: Any, suffix: str) -> None:
+    for number, text in enumerate(("0012", "Grüße", "a b")):
+        folder.picture(f"train/{number}.png")
+        folder.text(f"train/{number}{suffix}", f"{text}\n")
+    folder.picture("val/9.png")
+    folder.text(f"val/9{suffix}", "77")
+    folder.picture("val/lonely.png")
+    assert recognise(folder.root) == "beside"
+    raw = go(folder)
+    assert [one.text for one in raw.splits["train"]] == ["0012", "Grüße", "a b"]
+    assert [one.text for one in raw.splits["val"]] == ["77"]
+    assert [bad.item for bad in raw.rejected] == ["val/lonely.png"]
+
+
+def test_labels_of_a_detector_are_no_texts(folder: Any) -> None:
+    for number in range(30):
+        folder.picture(f"images/{number:04}.png")
+        folder.text(f"images/{number:04}.txt", "0 0.5 0.5 0.25 0.125\n")
+    assert recognise(folder.root) is None
+
+
+def test_text_in_names_even_beside_other_files(folder: Any) -> None:
+    folder.pictures(["11_1.png", "12_1.png"])
+    folder.text("README.txt", "Two pictures.\n")
+    assert recognise(folder.root) == "names"
