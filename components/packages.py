@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 from components.run import DatasetCopy, Run
-from models.package import Artifact, DatasetLineage, Lineage, Metric, ModelCard, ModelPackage
+from models.families import TrainingOutcome
+from models.package import (
+    Artifact,
+    DatasetLineage,
+    Lineage,
+    Metric,
+    ModelCard,
+    ModelPackage,
+    Training,
+)
 from models.runtimes import RUNTIMES
 
 RUNTIME_FORMATS = {name: entry.format for name, entry in RUNTIMES.items()}
@@ -14,10 +25,10 @@ RUNTIME_FORMATS = {name: entry.format for name, entry in RUNTIMES.items()}
 
 
 def record_training(
-    folder: Path, run: Run, dataset: DatasetCopy, metrics: Mapping[str, float]
+    done: TrainingOutcome, run: Run, dataset: DatasetCopy, options: BaseModel
 ) -> ModelPackage:
-    """Write lineage and validation figures into a package that was just trained."""
-    package = ModelPackage.load(folder)
+    """Write lineage, recipe and validation figures into a package that was just trained."""
+    package = ModelPackage.load(done.package)
     lineage = Lineage(
         dataset=DatasetLineage(
             id=dataset.id, name=dataset.name or None, version=dataset.version or None
@@ -28,9 +39,34 @@ def record_training(
     measured = artifact_for(package, "torch")
     figures = [
         Metric(name=name, value=value, split="val", artifact=measured)
-        for name, value in metrics.items()
+        for name, value in done.metrics.items()
     ]
-    return package.with_lineage(lineage).with_metrics(figures).save(folder)
+    package = package.with_lineage(lineage).with_training(recipe_of(done, options))
+    return package.with_metrics(figures).save(done.package)
+
+
+def recipe_of(done: TrainingOutcome, options: BaseModel) -> Training:
+    """Write down how a model was trained, but for its network, which the package has already."""
+    given, usual = (_flat(one.model_dump(mode="json")) for one in (options, type(options)()))
+    given = {name: value for name, value in given.items() if not name.startswith("network.")}
+    return Training(
+        epochs=done.epochs,
+        best_epoch=done.best_epoch,
+        seconds=round(done.seconds, 1),
+        options=given,
+        chosen=tuple(name for name, value in given.items() if value != usual.get(name)),
+    )
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Write a table's entries under dotted names; lists stay what they are."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping) and value:
+            found |= _flat(value, f"{before}{key}.")
+        else:
+            found[f"{before}{key}"] = value
+    return found
 
 
 def record_parent(package: ModelPackage, parent: str) -> ModelPackage:

@@ -60,7 +60,7 @@ def train(config: TrainConfig, run: Run) -> TrainResult:
     place = Checkpoints(run.folder / "training", resume, run.save_checkpoint, run.stop_requested)
     with together(config.family, data.folder, options, place):
         done = found.train(data.folder, options, place, run)
-    package = record_training(done.package, run, data.copy, done.metrics)
+    package = record_training(done, run, data.copy, options)
     for name, value in done.metrics.items():
         run.value(f"val/{name}", value)
     saved = run.save_model(

@@ -32,7 +32,7 @@ def models(text: str | None, family: str | None, latency: bool, as_json: bool) -
         )
     shown = {name: table for name, table in found.items() if table.rows}
     for place, (name, table) in enumerate(shown.items()):
-        if len(found) > 1:
+        if len(shown) > 1:
             click.echo(("\n" if place else "") + name)
         _print(table)
 

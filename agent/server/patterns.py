@@ -7,6 +7,7 @@ any operator is a substring; only the rest is matched row by row with `re`.
 from __future__ import annotations
 
 import re
+import struct
 from typing import Any
 
 import regex
@@ -15,6 +16,7 @@ from .errors import BadRequestError
 
 _LIMIT = 10_000  # characters; longer ones are a mistake or an attack
 _PLAIN = re.compile(r"(\^?)((?:[^\\.^$*+?{}\[\]|()]|\\[^A-Za-z0-9])+)(\$?)", re.DOTALL)
+_DIGITS = re.compile(r"[0-9]+")
 _FOLDED = re.compile(r"\(\?i:([\x00-\x7f]*)\)", re.DOTALL)  # LIKE folds ASCII letters only
 _SPECIAL = re.compile(r"[!%_]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -58,3 +60,18 @@ def fold(pattern: str) -> str:
     if (pattern.startswith("^") and pattern.endswith("$")) or pattern.startswith("(?"):
         return pattern
     return f"(?i:{pattern})"
+
+
+def natural(value: Any) -> str | None:
+    """A text that sorts as people read `value`: numbers by their size, before other texts."""
+    if value is None:
+        return None
+    text = str(value)
+    try:
+        number = float(text)
+    except ValueError:
+        pieces = _DIGITS.sub(lambda digits: f"{len(digits[0].lstrip('0')):04}{digits[0]}", text)
+        return f"~{pieces.casefold()}"
+    bits: int = struct.unpack(">q", struct.pack(">d", number + 0.0))[0]
+    # The bits of a float sort as whole numbers do; those of a negative one the other way round.
+    return f"{bits + 2**63 if bits >= 0 else -bits:020}"

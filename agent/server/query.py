@@ -10,6 +10,7 @@ What is understood, for any known field and any dotted name below it:
   dates, otherwise equality.
 - `_any_`, `_or_`, `_all_`, `_and_`: `{fields, pattern}` or `{fields, datetime}` over many fields.
 - `search_text`: a text anywhere in name, id, comment or tags.
+- `filters`: by field, `{"any": {"include": [...], "exclude": [...]}, "all": {...}}`.
 
 Keys that name no field of the collection are ignored, as clients send several.
 """
@@ -77,6 +78,8 @@ def compile_filters(collection: Collection, filters: Mapping[str, Any]) -> Where
             _multi(where, _MULTI[key], key, value)
         elif key == "search_text":
             _search(where, value)
+        elif key == "filters":
+            _filters(where, value)
         elif key.partition(".")[0] in collection.fields:
             _field(where, key, value)
     return where
@@ -96,9 +99,15 @@ def compile_order(collection: Collection, order_by: Any) -> str:
         if path.partition(".")[0] not in collection.fields or not _PATH.fullmatch(path):
             continue
         way = " DESC" if name.startswith("-") else ""
-        terms.append(f"{_literal(collection, path)}{way}")
+        sql = _literal(collection, path)
+        if path.startswith(_AS_READ):
+            sql = f"as_read({sql})"
+        terms.append(f"{sql}{way}")
     return ", ".join([*terms, "rowid"])
 
+
+_AS_READ = ("hyperparams.", "metadata.", "configuration.")
+"""Texts that are sorted as people read them: `9` before `10`, `-1` before `2e-3`."""
 
 _PATH = re.compile(r"[^\"'\x00]+")
 
@@ -138,7 +147,7 @@ def _field(where: Where, path: str, value: Any) -> None:
         _dates(where, sql, value if isinstance(value, list) else [value])
     elif isinstance(value, list):
         if _is_range(value) and path.partition(".")[0] in _NUMERIC:
-            _range(where, sql, value)
+            _range(where, f"CAST({sql} AS REAL)" if path.startswith("hyperparams.") else sql, value)
         else:
             _members(where, sql, value, excludable=path in _EXCLUDABLE)
     elif isinstance(value, dict):
@@ -319,6 +328,47 @@ def _multi(where: Where, joint: str, key: str, value: Any) -> None:
             values.append(moment)
     if terms:
         where.add(joint.join(f"({term})" for term in terms), *values)
+
+
+_JOINTS = {"any": "__$or", "all": "__$and"}
+
+
+def _filters(where: Where, value: Any) -> None:
+    """The newer form of tag lists and the like: what to take and what to leave, by field."""
+    if not isinstance(value, dict):
+        raise BadRequestError("filters must be an object")
+    for name, groups in value.items():
+        if not isinstance(groups, dict) or not all(
+            isinstance(groups.get(joint) or {}, dict) for joint in _JOINTS
+        ):
+            raise BadRequestError(f"filters.{name} must hold any or all")
+        if name.partition(".")[0] not in where.collection.fields:
+            continue
+        terms = [
+            _alone(where.collection, name, [marker, *_named(group, name)])
+            for joint, marker in _JOINTS.items()
+            if (group := groups.get(joint))
+        ]
+        terms = [term for term in terms if term.terms]
+        if terms:
+            either = " OR " if groups.get("op") == "or" else " AND "
+            where.add(
+                either.join(f"({term.sql})" for term in terms),
+                *[bound for term in terms for bound in term.values],
+            )
+
+
+def _named(group: dict[str, Any], name: str) -> list[Any]:
+    include, exclude = group.get("include") or [], group.get("exclude") or []
+    if not isinstance(include, list) or not isinstance(exclude, list):
+        raise BadRequestError(f"filters.{name}: include and exclude are lists")
+    return [*include, *(part for item in exclude for part in ("__$not", item))]
+
+
+def _alone(collection: Collection, name: str, value: Any) -> Where:
+    where = Where(collection)
+    _field(where, name, value)
+    return where
 
 
 def _search(where: Where, text: Any) -> None:

@@ -24,6 +24,7 @@ from . import schema
 from .documents import Collection
 from .encoding import dumps, loads
 from .errors import NotFoundError
+from .patterns import natural
 
 Document = dict[str, Any]
 
@@ -71,6 +72,7 @@ class Store:
         connection.execute("PRAGMA cache_size = -16000")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.create_function("matches", 2, _matches, deterministic=True)
+        connection.create_function("as_read", 1, natural, deterministic=True)
         self._open.append(connection)
         return connection
 

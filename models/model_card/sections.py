@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from models.families import family
 from models.model_card.blocks import Block, Bullets, Heading, Item, Paragraph, Table
 from models.model_card.evidence import Evidence
 from models.model_card.limits import limits
+from models.model_card.recipe import count, recipe
 from models.model_card.terms import CardTerms
 from models.package import Artifact, ModelCard
 
@@ -26,7 +28,7 @@ def sections(card: ModelCard, evidence: Evidence) -> list[Block]:
         *_speed(evidence),
         *_by_class(evidence, terms),
         *_limits(card, evidence, terms),
-        *_recipe(card),
+        *recipe(card),
         *_files(card),
         *_licence(card),
         *_lineage(card, evidence),
@@ -65,7 +67,8 @@ def _data(card: ModelCard, evidence: Evidence, terms: CardTerms) -> Iterator[Blo
         return
     yield Heading("Data")
     if named or origin.id:
-        yield Paragraph(f"Trained on {named or 'a dataset'} ({origin.id or 'no id'}).")
+        identity = f" ({origin.id})" if origin.id and _told(origin.id) else ""
+        yield Paragraph(f"Trained on {named or 'a dataset'}{identity}.")
     measured = data.get("id")
     if measured and origin.id and measured != origin.id:
         version = " ".join(filter(None, (str(data.get("name", "")), str(data.get("version", "")))))
@@ -165,16 +168,6 @@ def _limits(card: ModelCard, evidence: Evidence, terms: CardTerms) -> Iterator[B
         yield Bullets([Item(line) for line in found])
 
 
-def _recipe(card: ModelCard) -> Iterator[Block]:
-    options = {key: value for key, value in card.network.items() if isinstance(value, str | int)}
-    yield Heading("Recipe")
-    yield Paragraph(", ".join(f"{key} {value}" for key, value in options.items()) + ".")
-    names = ("torch", "lightning", "timm", "transformers", "sightline")
-    versions = [f"{name} {card.libraries[name]}" for name in names if name in card.libraries]
-    if versions:
-        yield Paragraph(f"Made with {', '.join(versions)}.")
-
-
 def _files(card: ModelCard) -> Iterator[Block]:
     if not card.artifacts:
         return
@@ -184,6 +177,14 @@ def _files(card: ModelCard) -> Iterator[Block]:
         for one in card.artifacts
     ]
     yield Table(["file", "format", "precision", "MB", "same results as"], rows)
+    for one in card.artifacts:
+        if (made := one.quantization) is not None:
+            way = f"{made.method}{' after training with rounding' if made.trained else ''}"
+            yield Paragraph(
+                f"{one.file}: INT8 by {way}, ranges from {made.pictures} pictures of "
+                f"{made.split}; {count(made.layers, 'layer')} in INT8, "
+                f"{len(made.float_layers)} kept in float."
+            )
 
 
 def _licence(card: ModelCard) -> Iterator[Block]:
@@ -202,13 +203,14 @@ def _lineage(card: ModelCard, evidence: Evidence) -> Iterator[Block]:
     items = []
 
     def entry(what: str, identity: str, place: str, said: str = "") -> None:
-        # Outside of a server ids are paths, which no page shows.
+        if not (said or _told(identity)):
+            return
         link = f"{web}/projects/*/{place}/{identity}" if web and identity.isalnum() else ""
         items.append(Item(f"{what}: {said or identity}", link))
 
     if origin.dataset.id:
         named = " ".join(filter(None, (origin.dataset.name, origin.dataset.version)))
-        said = f"{named} ({origin.dataset.id})" if named else ""
+        said = f"{named} ({origin.dataset.id})" if named and _told(origin.dataset.id) else named
         entry("dataset", origin.dataset.id, "experiments", said)
     if origin.task:
         entry("training task", origin.task, "experiments")
@@ -224,6 +226,11 @@ def _lineage(card: ModelCard, evidence: Evidence) -> Iterator[Block]:
     if items:
         yield Heading("Where it comes from")
         yield Bullets(items)
+
+
+def _told(identity: str) -> bool:
+    """Outside of a server ids are paths, which no page shows and strangers shouldn't see."""
+    return not Path(identity).is_absolute()
 
 
 def machine(hardware: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from models.package.card import (
     Parity,
     Quantization,
     Threshold,
+    Training,
 )
 from models.package.folder import ModelPackage, NewArtifact
 from models.package.libraries import library_versions
@@ -41,6 +42,7 @@ __all__ = [
     "Preprocessing",
     "Quantization",
     "Threshold",
+    "Training",
     "library_versions",
     "unzip_package",
     "zip_package",

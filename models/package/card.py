@@ -228,6 +228,21 @@ class Lineage(_Part):
     """Ids of the models it was made from, the nearest first."""
 
 
+class Training(_Part):
+    """How the weights were fitted; null where it isn't known."""
+
+    epochs: int | None = None
+    """Done in all."""
+    best_epoch: int | None = None
+    """The weights are this one's."""
+    seconds: float | None = None
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    """By dotted name, as `sightline stage train --help` lists them; those of the network are in
+    `network`."""
+    chosen: tuple[str, ...] = ()
+    """Names of the options that aren't at their defaults."""
+
+
 class Licence(_Part):
     """Under which terms the weights may be used."""
 
@@ -255,6 +270,7 @@ class ModelCard(_Part):
     metrics: tuple[Metric, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     lineage: Lineage = Lineage()
+    training: Training = Training()
     libraries: dict[str, str] = Field(default_factory=dict)
     """Version by distribution name, of what trained and exported it."""
     licence: Licence = Licence()

@@ -27,6 +27,7 @@ from models.package.card import (
     Precision,
     Quantization,
     Threshold,
+    Training,
 )
 from models.package.libraries import library_versions
 
@@ -113,6 +114,10 @@ class ModelPackage:
     def with_lineage(self, lineage: Lineage) -> ModelPackage:
         """Say where the model comes from."""
         return replace(self, card=_changed(self.card, lineage=lineage))
+
+    def with_training(self, training: Training) -> ModelPackage:
+        """Say how the weights were fitted."""
+        return replace(self, card=_changed(self.card, training=training))
 
     def with_artifacts(self, artifacts: Sequence[NewArtifact]) -> ModelPackage:
         """Add forms of the model; one with the same file to open is replaced, its figures too.

@@ -90,9 +90,13 @@ class Sources:
         self.ignored = 0
         for word in self._words:
             if word == STANDARD_INPUT:
+                some = False
                 for line in self._listed or ():
                     if path := line.rstrip("\r\n"):
+                        some = True
                         yield from self._named(path, problem)
+                if not some:
+                    problem("standard input", "it names no path")
             else:
                 yield from self._named(word, problem)
 

@@ -143,6 +143,12 @@ def test_the_published_package_says_where_it_comes_from_and_what_it_can(
         chain["tune"]["model"],
         chain["train"]["model"],
     )
+    assert card.training.epochs == 2 and {"epochs", "augmentation.affine"} <= {
+        *card.training.chosen
+    }
+    assert card.training.options["augmentation.affine"] == 0
+    assert "augmentation.flip" not in card.training.chosen
+    assert not [name for name in card.training.options if name.startswith("network.")]
     assert card.threshold.value == chain["tune"]["threshold"]
     assert (card.threshold.split, card.threshold.iou) == ("val", 0.5)
     figures = {(m.name, m.split, m.artifact): m.value for m in card.metrics}

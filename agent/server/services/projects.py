@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
 from .. import clock
-from ..documents import PROJECTS
+from ..documents import PROJECTS, TASKS
 from ..errors import ApiError, BadRequestError
 from ..query import Where, has_tag, tag_text
 from ..registry import Call, Data, Mode, action
@@ -14,6 +15,11 @@ from ..store import Document
 from ..tree import HIDDEN
 from . import projects_statistics as contents
 from .listing import filters, listing
+
+_NAMED = {"dataset", "pipeline"}
+"""System tags of tasks that are called as their project is."""
+_RUN = re.compile(r"( #[0-9]+)*")
+"""What the SDK adds to the name of a pipeline's run."""
 
 
 def find_project(call: Call, name: str) -> Document | None:
@@ -167,9 +173,27 @@ def rename(call: Call, project: Document, name: str) -> int:
         raise ApiError(f"Value combination already exists: project name={name}", subcode=402)
     if name.startswith(f"{old}/"):
         raise ApiError(f"A project can't be moved below itself: {old} -> {name}", subcode=403)
-    head = name.rpartition("/")[0]
+    head, _, base = name.rpartition("/")
     parent = ensure_project(call, head) if head else None
+    if base != project["basename"] and HIDDEN in project.get("system_tags", []):
+        _rename_versions(call, project, base)
     return _place(call, project["id"], name, parent)
+
+
+def _rename_versions(call: Call, project: Document, base: str) -> None:
+    """Let a dataset's versions and a pipeline's runs follow their project's new name.
+
+    The SDK looks for a dataset of some name as a task of that name in the project of that name.
+    """
+    old = project["basename"]
+    for task in call.db.select(TASKS, "project = ?", (project["id"],), heads=()):
+        rest = task["name"].removeprefix(old)
+        if (
+            task["name"].startswith(old)
+            and _RUN.fullmatch(rest)
+            and not _NAMED.isdisjoint(task.get("system_tags", []))
+        ):
+            call.db.patch(TASKS, task["id"], {"name": f"{base}{rest}", "last_change": clock.now()})
 
 
 def _place(call: Call, identity: str, name: str, parent: Document | None) -> int:

@@ -112,6 +112,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ({"search_text": "TRAIN"}, "12"),
         ({"search_text": 'e"d'}, "4"),
         ({"search_text": ""}, "1234"),
+        # The newer form of lists.
+        ({"filters": {"tags": {"any": {"include": ["b", "ab"]}}}}, "24"),
+        ({"filters": {"tags": {"all": {"include": ["a", "b"]}}}}, "2"),
+        ({"filters": {"tags": {"all": {"include": ["a"], "exclude": ["b"]}}}}, "1"),
+        ({"filters": {"tags": {"any": {"include": ["ab"]}, "all": {"include": ["a", "b"]},
+                               "op": "or"}}}, "24"),
+        ({"filters": {"status": {"any": {"exclude": ["failed"]}}, "method": {"any": {}}}}, "134"),
+        # Parameters are texts; a range of numbers compares numbers.
+        ({"hyperparams.Args.lr%2Ebase.value": [0.05, 0.5]}, "2"),
+        ({"hyperparams.Args.lr%2Ebase.value": [0.5, None]}, ""),
     ],
 )  # fmt: skip
 def test_filters(store: Store, filters: dict[str, Any], expected: str) -> None:
@@ -139,6 +149,19 @@ def test_order(store: Store, order_by: Any, expected: str) -> None:
     assert "".join(task["id"] for task in found) == expected
 
 
+def test_parameters_are_sorted_as_people_read_them(tmp_path: Path) -> None:
+    db = Store(tmp_path / "server.db").writer
+    values = ["-10", "-2", "0", "2e-3", "9", "10", "a2", "a10", "b"]
+    for number, value in enumerate(reversed(values)):
+        task = {"id": str(number), "hyperparams": {"Args": {"x": {"value": value}}}}
+        db.insert(TASKS, task)
+    db.insert(TASKS, {"id": "without"})
+    order = compile_order(TASKS, ["hyperparams.Args.x.value"])
+    first, *found = db.select(TASKS, order=order)
+    assert first["id"] == "without"
+    assert [task["hyperparams"]["Args"]["x"]["value"] for task in found] == values
+
+
 @pytest.mark.parametrize(
     "filters",
     [
@@ -148,6 +171,9 @@ def test_order(store: Store, order_by: Any, expected: str) -> None:
         {"created": [[]]},
         {"tags": [1]},
         {"tags": ["__$xor", "a"]},
+        {"filters": []},
+        {"filters": {"tags": ["a"]}},
+        {"filters": {"tags": {"any": {"include": "a"}}}},
         {"status": [{"a": 1}]},
         {"status": {"a": 1}},
         {'runtime."x': "1"},

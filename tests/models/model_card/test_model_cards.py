@@ -29,7 +29,9 @@ from models.package import (
     ModelCard,
     ModelClass,
     ModelPackage,
+    Quantization,
     Threshold,
+    Training,
 )
 
 EVIL = "<script>alert(1)</script>|](http://x)"
@@ -170,6 +172,46 @@ def test_a_family_has_words_of_its_own(
     assert "objects" not in text
     bare = full.model_copy(update={"classes": ()})
     assert "Classes" not in markdown(bare, "texts", evidence).partition("## Figures")[0]
+
+
+def test_the_recipe_names_what_was_chosen(full: ModelCard) -> None:
+    options = {"batch_size": 8, "precision": "auto", "seed": 0, "optimizer.lr": 1e-3}
+    more = {"augmentation.scale": [0.5, 1.0], "augmentation.flip": 0.5, "workers": 3}
+    training = Training(
+        epochs=6,
+        best_epoch=5,
+        seconds=512.3,
+        options={**options, **more},
+        chosen=("optimizer.lr", "augmentation.scale", "workers"),
+    )
+    text = markdown(full.model_copy(update={"training": training}), "things")
+    assert "Trained for 6 epochs in 9 min; the weights are those of epoch 5." in text
+    assert (
+        "Training: batch_size 8, optimizer.lr 0.001, precision auto, seed 0, augmentation.scale "
+        "\\[0.5, 1\\]. The other 2 options are at their defaults" in text
+    )
+    assert "Training:" not in markdown(full, "things")
+
+
+def test_places_of_the_machine_that_made_it_are_not_told(full: ModelCard) -> None:
+    origin = DatasetLineage(id="/home/me/data/things", name="things", version="1.0.0")
+    lineage = Lineage(dataset=origin, task="/home/me/out", parents=("/home/me/models/x",))
+    card = full.model_copy(update={"lineage": lineage})
+    text = markdown(card, "things", Evidence(web="https://clearml.test"))
+    assert "/home/me" not in text and "Trained on things 1.0.0." in text
+    assert "dataset: things 1.0.0" in text
+
+
+def test_int8_files_say_how_they_were_made(full: ModelCard) -> None:
+    made = Quantization(
+        method="accuracy-control", split="train", pictures=100, layers=1, float_layers=("a", "b")
+    )
+    artifact = full.artifacts[0].model_copy(update={"precision": "int8", "quantization": made})
+    text = markdown(full.model_copy(update={"artifacts": (artifact,)}), "things")
+    assert (
+        f"{artifact.file}: INT8 by accuracy-control, ranges from 100 pictures of train; 1 layer in "
+        "INT8, 2 kept in float." in text
+    )
 
 
 def test_a_bare_package_says_that_nothing_is_known(card: ModelCard) -> None:

@@ -107,6 +107,11 @@ def test_what_is_not_there_is_told(tmp_path: Path, word: str, reason: str) -> No
     assert all(name.isprintable() for name, _ in problems)
 
 
+@pytest.mark.parametrize("lines", [[], ["\n", "\r\n"]])
+def test_an_empty_list_is_a_problem(lines: list[str]) -> None:
+    assert walk("-", listed=lines) == ([], [("standard input", "it names no path")])
+
+
 def test_standard_input_lists_files_with_any_bytes_in_their_names(tree: Path) -> None:
     odd = os.fsdecode(b"odd\xff\n.jpg".replace(b"\n", b""))
     (tree / odd).write_bytes(b"x")
