@@ -17,7 +17,7 @@ HTML = {"Accept": "text/html"}
 def shown(server: Any, built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A server that shows the application."""
     state = tmp_path_factory.mktemp("shown") / "state"
-    running = type(server)(state, "--webapp", str(built))
+    running = type(server)(state, "--webapp", str(built), "--allow-host", "server.example")
     yield running
     running.stop()
 
