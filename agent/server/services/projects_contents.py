@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import references, tree
+from .. import outlines, references, tree
 from ..documents import MODELS, PROJECTS, TASKS, USERS, Collection
 from ..encoding import loads
 from ..errors import BadRequestError
@@ -85,14 +85,8 @@ def _page(call: Call, found: list[Any], key: str) -> Data:
 @action("projects.get_hyper_parameters", mode=Mode.SCAN)
 def get_hyper_parameters(call: Call) -> Data:
     """The sections and names of the hyperparameters in use."""
-    where = within(call, TASKS, "project")
-    rows = call.db.rows(
-        "SELECT DISTINCT s.key, n.key FROM tasks JOIN tasks_parts p ON p.id = tasks.id AND "  # noqa: S608
-        "p.part = 'hyperparams', json_each(p.value) s, json_each(s.value) n "
-        f"WHERE {_of_tasks(where)} ORDER BY 1, 2",
-        where.values,
-    )
-    return _page(call, [{"section": s, "name": n} for s, n in rows], "parameters")
+    found = outlines.names_of(call.db, within(call, TASKS, "project"))
+    return _page(call, [{"section": s, "name": n} for s, n in found], "parameters")
 
 
 def _of_tasks(where: Where) -> str:
