@@ -143,7 +143,8 @@ def _tell(run: Run, fields: Mapping[str, Any]) -> None:
     """Write the result for people; long tables of figures were written by the stage itself."""
     for name, value in fields.items():
         if not isinstance(value, dict) or len(value) <= _SHOWN_FIGURES:
-            run.log(f"{name}: {json.dumps(value) if isinstance(value, dict | list) else value}")
+            many = isinstance(value, dict | list)
+            run.log(f"{name}: {json.dumps(value, ensure_ascii=False) if many else value}")
 
 
 def _commit() -> str:

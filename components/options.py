@@ -99,8 +99,10 @@ def _walk(config: type[BaseModel], prefix: str, instance: BaseModel | None) -> I
         else:
             default = field.get_default(call_default_factory=True, validated_data={})
         if is_table(field.annotation):
-            # The table's default may differ from what its type would say alone.
-            given = default if isinstance(default, BaseModel) else None
+            # The table's default may differ from what its type would say alone. Where it doesn't,
+            # the type's own is said: `auto`, where the table has resolved that.
+            same = isinstance(default, BaseModel) and default == type(default)()
+            given = default if isinstance(default, BaseModel) and not same else None
             yield from _walk(field.annotation, f"{prefix}{name}.", given)
         else:
             description = " ".join((field.description or "").split())
@@ -233,7 +235,7 @@ def _explain(
     given, where = origin.get(name, (details["input"], ""))
     if details["type"] in ("value_error", "assertion_error"):
         return name, f"{name}: {message}{where}"
-    shown = given if isinstance(given, str) else json.dumps(given, default=str)
+    shown = given if isinstance(given, str) else json.dumps(given, default=str, ensure_ascii=False)
     return name, f"{name}: expected {options[name].expected}, got '{shown}'{where}"
 
 

@@ -12,6 +12,7 @@ STAGES = {
     "ingest": "components.ingest",
     "prepare": "components.prepare",
     "train": "components.train",
+    "baseline": "components.baseline",
     "tune": "components.tune",
     "evaluate": "components.evaluate",
     "audit": "components.audit",

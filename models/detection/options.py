@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from models.detection.augmentation_options import AugmentationOptions
 from models.detection.networks.options import NetworkOptions
@@ -64,13 +64,14 @@ class TrainOptions(TrainingOptions):
 
     @model_validator(mode="after")
     def _smallest_size_fits(self) -> TrainOptions:
-        smallest = smallest_size(self.network.image_size, self.augmentation.multiscale)
-        if smallest < self.network.image_size:
+        smallest = smallest_size(self.network.side, self.augmentation.multiscale)
+        if smallest < self.network.side:
             try:
                 NetworkOptions.model_validate({**self.network.model_dump(), "image_size": smallest})
-            except ValueError as error:
-                said = str(error).split("Value error, ")[-1].split(" [type=")[0]
+            except ValidationError as error:
+                said = error.errors()[0]["msg"].removeprefix("Value error, ")
                 raise ValueError(
-                    f"augmentation.multiscale makes pictures of {smallest} pixels: {said}"
+                    f"augmentation.multiscale makes pictures of {smallest} pixels, which are too "
+                    f"small: {said}"
                 ) from None
         return self

@@ -31,7 +31,7 @@ def save_package(
     """
     network = options.network
     categories = read_categories(dataset)
-    side = network.image_size
+    side = network.side
     with torch.device("meta"):
         built = build_network(network, len(categories))
     card = ModelCard(

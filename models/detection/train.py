@@ -56,7 +56,7 @@ def learn(
 def preprocessing_of(options: TrainOptions) -> Preprocessing:
     """Say how pictures become the input that these options ask for."""
     network = options.network
-    side = network.image_size
+    side = network.side
     mean, std = normalisation(network)
     return Preprocessing(height=side, width=side, resize_mode=options.resize, mean=mean, std=std)
 
@@ -91,7 +91,7 @@ def _check(train: Labels, val: Labels, options: TrainOptions, reporter: Reporter
             f"off_epochs={changes.off_epochs}"
         )
     most = max(len(classes) for classes in (*train.labels, *val.labels))
-    if "queries" in options.network.entry.options and most > options.network.queries:
+    if "queries" in options.network.entry.options and most > options.network.query_count:
         reporter.log(
             f"warning: a picture holds {most} objects, but network.queries="
             f"{options.network.queries} finds no more than that; set it to {most} or more"

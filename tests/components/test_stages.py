@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from components.launch import help_text, launch
-from components.options import OptionError, encode, options_of
+from components.options import OptionError, defaults, encode, flatten, options_of
 from components.registry import STAGES, stage
 
 SNAPSHOT = Path(__file__).with_name("options.txt")
@@ -116,3 +116,31 @@ def test_help_is_printed_and_ends_well(
     text: Any = capsys.readouterr().out
     assert "python -m components.train [--config FILE] [--local FOLDER]" in text
     assert "  optimizer.lr  <number > 0>  default: 0.001" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, (320, 100, 128)),
+        ({"network.name": "dfine-n"}, (640, 300, 128)),
+        ({"network.name": "rfdetr-n"}, (384, 300, 128)),
+        ({"network.name": "atss"}, (320, 100, 64)),
+        ({"network.name": "dfine-n", "network.image_size": "320"}, (320, 300, 128)),
+        ({"network.name": "dfine-n", "network.queries": "auto"}, (640, 300, 128)),
+    ],
+)
+def test_a_network_brings_its_own_size_through_the_stage(
+    given: dict[str, str], expected: tuple[int, int, int]
+) -> None:
+    """Defaults go through a stage as text, and must not drown what the network was published with.
+
+    A task's parameters hold what came out; its template holds `auto`.
+    """
+    train = stage("train")
+    template = defaults(train.config_type()) | {"dataset": "x"}
+    for layers in ([{"dataset": "x", **given}], [template, given]):
+        config = train.configure(*layers)
+        found = config.network  # type: ignore[attr-defined]
+        assert (found.image_size, found.queries, found.hidden_width) == expected
+        again = train.configure(flatten(config))
+        assert flatten(again) == flatten(config)

@@ -56,6 +56,11 @@ Checked = CheckedPicture[AnnotatedPicture]
 CheckedSplits = Splits[AnnotatedPicture]
 
 
+def is_name(text: str) -> bool:
+    """Whether a class can be called so: something printable, on one line."""
+    return text.isprintable() and not text.isspace() and bool(text)
+
+
 def as_boxes(rows: list[list[float]]) -> Boxes:
     """Rows of four numbers as an array, shape (0, 4) if there's none."""
     return np.array(rows, np.float64).reshape(-1, 4)

@@ -41,10 +41,10 @@ class Atss(DenseDetector):
     def __init__(self, options: NetworkOptions, classes: int) -> None:
         backbone, channels, strides = timm_features(options)
         self._strides = [*strides, *(strides[-1] << extra for extra in range(1, EXTRA_MAPS + 1))]
-        places = sum(side_of(options.image_size, stride) ** 2 for stride in self._strides)
+        places = sum(side_of(options.side, stride) ** 2 for stride in self._strides)
         super().__init__(options, classes, places)
         self._backbone = backbone
-        width = options.hidden_width
+        width = options.width
         self.pyramid = FeaturePyramidNetwork(channels, width)
         self.extra = nn.ModuleList(
             nn.Conv2d(width, width, 3, stride=2, padding=1) for _ in range(EXTRA_MAPS)

@@ -104,7 +104,7 @@ def on_timm(options: NetworkOptions) -> dict[str, Any]:
     from transformers import TimmBackboneConfig
 
     indices, channels, strides = feature_maps(options)
-    levels, width = options.levels, options.hidden_width
+    levels, width = options.levels, options.width
     return {
         "backbone_config": TimmBackboneConfig(backbone=options.timm_backbone, out_indices=indices),
         "encoder_in_channels": channels,

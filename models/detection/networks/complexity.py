@@ -33,7 +33,7 @@ def complexity(name: str) -> tuple[float, float]:
 
 def network_side(name: str) -> int:
     """Give the input size in pixels that figures are for."""
-    return NetworkOptions(name=name).image_size
+    return NetworkOptions(name=name).side
 
 
 def latency(name: str, repeats: int = 5) -> float:

@@ -143,7 +143,7 @@ def build_deimv2(options: NetworkOptions, classes: int, *, pretrained: bool) -> 
         backbone_config=backbone,
         decoder_activation_function="silu",
         freeze_backbone_batch_norms=options.freeze_batch_norm,
-        num_queries=options.queries,
+        num_queries=options.query_count,
         num_denoising=options.denoising_queries,
         num_labels=classes,
         focal_loss_gamma=1.5,  # of the matchability-aware loss in DEIM's paper

@@ -150,7 +150,7 @@ def build_dfine(options: NetworkOptions, classes: int, *, pretrained: bool) -> D
 
     shared: dict[str, Any] = {
         "freeze_backbone_batch_norms": options.freeze_batch_norm,
-        "num_queries": options.queries,
+        "num_queries": options.query_count,
         "num_denoising": options.denoising_queries,
         "num_labels": classes,
     }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from models.detection.networks.catalogue import Entry, find
 from models.training.options import Options
+
+Auto = Literal["auto"]
+_OWN = {"image_size": 320, "queries": 100, "hidden_width": 128}
+"""What `auto` means for networks that have no value of their own."""
 
 
 class NetworkOptions(Options):
@@ -21,15 +25,18 @@ class NetworkOptions(Options):
     """Any convolutional timm model with feature maps (`timm.list_models()`), for networks without
     a published size; `auto` is resnet10t there (mobilenetv2_100 for ssd and atss), and the
     network's own elsewhere."""
-    image_size: int = Field(320, ge=64, le=2048, multiple_of=32)
-    """Height and width of the network's input in pixels."""
-    queries: int = Field(100, ge=1, le=1000)
-    """Most objects found in one picture: at least the most boxes any picture holds."""
+    image_size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] | Auto = "auto"
+    """Height and width of the network's input in pixels; `auto` is what a network with a size was
+    published with, and 320 for the others."""
+    queries: Annotated[int, Field(ge=1, le=1000)] | Auto = "auto"
+    """Most objects found in one picture: at least the most boxes any picture holds. `auto` is the
+    published number, or 100."""
     levels: int = Field(3, ge=1, le=4)
     """Feature maps taken from the backbone, counted from the coarsest (stride 32) up: 3 reach
     down to stride 8. Small objects need more, time grows with each."""
-    hidden_width: int = Field(128, ge=32, le=512, multiple_of=32)
-    """Channels of encoder and decoder, or of a dense network's neck and heads."""
+    hidden_width: Annotated[int, Field(ge=32, le=512, multiple_of=32)] | Auto = "auto"
+    """Channels of encoder and decoder, or of a dense network's neck and heads; `auto` is 128, for
+    atss 64."""
     decoder_layers: int = Field(3, ge=2, le=6)
     """Decoder layers; each refines the boxes of the one before."""
     denoising_queries: int = Field(50, ge=0, le=500)
@@ -49,19 +56,34 @@ class NetworkOptions(Options):
 
     @model_validator(mode="before")
     @classmethod
-    def _published_defaults(cls, given: Any) -> Any:
-        """Some networks come with defaults of their own."""
-        if not isinstance(given, dict) or not isinstance(given.get("name"), str):
+    def _resolved(cls, given: Any) -> Any:
+        """Put the network's own value where `auto` stands, so that what is kept says what was."""
+        name = given.get("name", cls.model_fields["name"].default) if isinstance(given, dict) else 0
+        if not isinstance(name, str):
             return given
-        entry = find(given["name"])
-        own: dict[str, Any] = {}
-        if entry.published:
-            own["image_size"] = entry.image_size
-        if entry.published and entry.queries is not None:
-            own["queries"] = entry.queries
-        if entry.hidden_width is not None:
-            own["hidden_width"] = entry.hidden_width
-        return {**own, **given}
+        return {
+            **given,
+            **{
+                option: own
+                for option, own in _own(find(name)).items()
+                if given.get(option, "auto") == "auto"
+            },
+        }
+
+    @property
+    def side(self) -> int:
+        """Height and width of the input in pixels."""
+        return _number(self.image_size)
+
+    @property
+    def query_count(self) -> int:
+        """How many queries there are."""
+        return _number(self.queries)
+
+    @property
+    def width(self) -> int:
+        """Channels inside the network."""
+        return _number(self.hidden_width)
 
     @property
     def entry(self) -> Entry:
@@ -86,12 +108,13 @@ class NetworkOptions(Options):
         for name, info in type(self).model_fields.items():
             if name in ("name", "image_size", "weights", *entry.options):
                 continue
-            default = info.default if name != "queries" else entry.queries or info.default
-            if getattr(self, name) not in (default, info.default):
+            # Packages and tasks of any age hold what `auto` meant.
+            fine = (info.default, _own(entry).get(name), _OWN.get(name))
+            if getattr(self, name) not in fine:
                 having = ", ".join(sorted(entry.options)) or "no further options"
                 raise ValueError(
                     f"network.{name}={getattr(self, name)} has no effect on {self.name}; leave it "
-                    f"at {default} ({self.name} takes {having})"
+                    f"at {info.default} ({self.name} takes {having})"
                 )
         return self
 
@@ -103,11 +126,11 @@ class NetworkOptions(Options):
         strides = self.entry.strides
         if not self.entry.published:
             strides = tuple(32 >> level for level in range(self.levels))
-        places = sum((self.image_size // stride) ** 2 for stride in strides)
-        if self.queries > places:
+        places = sum((self.side // stride) ** 2 for stride in strides)
+        if self.query_count > places:
             raise ValueError(
                 f"network.queries={self.queries} is more than the {places} places that "
-                f"{len(strides)} feature maps of a {self.image_size} px input have; lower "
+                f"{len(strides)} feature maps of a {self.side} px input have; lower "
                 f"network.queries or raise network.image_size"
             )
         return self
@@ -121,3 +144,17 @@ class NetworkOptions(Options):
                     f"nothing worth keeping"
                 )
         return self
+
+
+def _own(entry: Entry) -> dict[str, int]:
+    """What `auto` means for a network."""
+    return {
+        "image_size": entry.image_size,
+        "queries": entry.queries or _OWN["queries"],
+        "hidden_width": entry.hidden_width or _OWN["hidden_width"],
+    }
+
+
+def _number(value: int | str) -> int:
+    assert isinstance(value, int), "`auto` is resolved when options are made"
+    return value

@@ -79,7 +79,7 @@ def build_rfdetr(options: NetworkOptions, classes: int, *, pretrained: bool) -> 
         backbone_config=backbone,
         decoder_layers=DECODER_LAYERS[options.name],
         decoder_n_points=2,
-        num_queries=options.queries,
+        num_queries=options.query_count,
         num_labels=classes,
     )
     network = RFDetr(RfDetrForObjectDetection(config))

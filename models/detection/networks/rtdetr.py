@@ -109,7 +109,7 @@ def _described(options: NetworkOptions, classes: int) -> tuple[dict[str, Any], i
     return {
         **given,
         "freeze_backbone_batch_norms": options.freeze_batch_norm,
-        "num_queries": options.queries,
+        "num_queries": options.query_count,
         "num_denoising": options.denoising_queries,
         "num_labels": classes,
     }, layer

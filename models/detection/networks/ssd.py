@@ -48,11 +48,11 @@ class Ssd(DenseDetector):
     def __init__(self, options: NetworkOptions, classes: int) -> None:
         backbone, channels, strides = timm_features(options)
         strides = [*strides, *(strides[-1] << extra for extra in range(1, EXTRA_MAPS + 1))]
-        places = sum(side_of(options.image_size, stride) ** 2 for stride in strides)
+        places = sum(side_of(options.side, stride) ** 2 for stride in strides)
         count = len(RATIOS) + 1
         super().__init__(options, classes, places * count)
         self._backbone = backbone
-        width = options.hidden_width
+        width = options.width
         self.extra = nn.ModuleList(
             _separable(channels[-1] if not extra else width, width, stride=2)
             for extra in range(EXTRA_MAPS)

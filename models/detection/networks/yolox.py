@@ -239,7 +239,7 @@ class YoloX(DenseDetector):
     def __init__(
         self, options: NetworkOptions, classes: int, backbone: YOLOPAFPN, head: YOLOXHead
     ) -> None:
-        places = sum(side_of(options.image_size, stride) ** 2 for stride in STRIDES)
+        places = sum(side_of(options.side, stride) ** 2 for stride in STRIDES)
         super().__init__(options, classes, places)
         self.network = nn.Module()
         self.network.backbone = backbone
@@ -312,7 +312,7 @@ def build_yolox(options: NetworkOptions, classes: int, *, pretrained: bool) -> Y
         head = YOLOXHead(classes, channels, int(256 * width), conv)
     else:
         features, from_timm, _ = timm_features(options)
-        side = options.hidden_width
+        side = options.width
         channels, conv = (side, side, side), BaseConv
         project = nn.ModuleList(BaseConv(one, side, 1) for one in from_timm)
         backbone = YOLOPAFPN(features, channels, 1, conv, project)

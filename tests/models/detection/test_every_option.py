@@ -30,6 +30,7 @@ AUDIT = "models/detection/test_audit.py::"
 PREPARE = "models/detection/data/test_prepare_detection.py::"
 CLASSES = "models/detection/data/test_classes.py::"
 BARCODES = "models/detection/synthetic/test_barcodes.py::"
+TYPESET = "models/detection/synthetic/test_typeset_scenes.py::"
 SCHEDULE = "models/training/test_schedule.py::"
 
 SHOWN: dict[type[BaseModel], dict[str, str]] = {
@@ -124,6 +125,8 @@ SHOWN: dict[type[BaseModel], dict[str, str]] = {
     BarcodeOptions: {
         f"{BARCODES}test_options_have_an_effect": """
             train val test classes symbologies sizes symbols smallest largest quality""",
+        f"{TYPESET}test_symbols_are_turned_as_far_as_asked": "turn",
+        f"{TYPESET}test_scenes_without_lines_name_no_texts": "lines",
         f"{BARCODES}test_clutter_lies_about_and_can_be_left_out": "clutter",
         f"{BARCODES}test_another_seed_gives_other_pictures": "seed",
         f"{BARCODES}test_the_empty_share_is_exact": "empty",

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes
+from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes, is_name
 from models.detection.data.formats.coco_layouts import (
     Part,
     files_anywhere,
@@ -107,7 +107,7 @@ def _read_part(
     for row in content["categories"]:
         name = row.get("name")
         number = _whole(row.get("id"))
-        if number is None or not isinstance(name, str) or not _is_name(name):
+        if number is None or not isinstance(name, str) or not is_name(name):
             item = f"{where}: category {row.get('id')} ({name})"
             reason = "it needs a whole number as id and a printable name"
             raw.rejected.append(Rejected(item, reason))
@@ -205,10 +205,6 @@ def _pictures(
             )
         )
     return rows, order
-
-
-def _is_name(text: str) -> bool:
-    return text.isprintable() and not text.isspace() and bool(text)
 
 
 def _whole(value: object) -> int | None:

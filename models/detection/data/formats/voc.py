@@ -21,7 +21,7 @@ from models.data.looking import files_below
 from models.data.pictures import PICTURE_SUFFIXES
 from models.data.raw import UNSPLIT
 from models.data.splits import split_in
-from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes
+from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes, is_name
 from models.families import Rejected
 
 NAME = "voc"
@@ -171,7 +171,7 @@ def _parse(
     for number, element in enumerate(root.iterfind("object"), 1):
         name = (element.findtext("name") or "").strip()
         box = _box(element)
-        if not name:
+        if not is_name(name):
             raw.rejected.append(Rejected(f"{item}: object {number}", "it has no class"))
         elif box is None:
             raw.rejected.append(Rejected(f"{item}: object {number}", "its box isn't four numbers"))

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from models.data.raw import UNSPLIT
-from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes
+from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes, is_name
 from models.detection.data.formats.yolo_layouts import (
     Description,
     describe,
@@ -68,9 +68,7 @@ def read(folder: Path) -> RawDataset:
             split: sorted({file for place in found for file in pictures_in(place)})
             for split, found in places(folder).items()
         }
-    for number, name in sorted(names.items()):
-        raw.class_index(name, number)
-    index_of = {number: raw.classes.index(name) for number, name in names.items()}
+    index_of = _classes(names, raw)
     unlabelled = 0
     rows: list[tuple[str, Path, list[tuple[int, list[float]]]]] = []
     for split, files in pictures.items():
@@ -90,6 +88,19 @@ def read(folder: Path) -> RawDataset:
             f"{unlabelled} pictures have no text file: they count as pictures with no object"
         )
     return raw
+
+
+def _classes(names: Mapping[int, str], raw: RawDataset) -> dict[int, int]:
+    """Make the classes; gives the index of each of YOLO's class numbers."""
+    index_of: dict[int, int] = {}
+    for number, name in sorted(names.items()):
+        if not is_name(name):
+            raw.rejected.append(Rejected(f"class {number} ({name!r})", "its name isn't printable"))
+            continue
+        if name in raw.classes:
+            raw.notes.append(f"class {number} is called {name} as another is: they count as one")
+        index_of[number] = raw.class_index(name, number)
+    return index_of
 
 
 def _described(folder: Path, description: Description, raw: RawDataset) -> dict[str, list[Path]]:
@@ -163,7 +174,7 @@ def _picture(
         if number in index_of:
             known.append((index_of[number], box))
         else:
-            raw.rejected.append(Rejected(name, f"class {number} has no name"))
+            raw.rejected.append(Rejected(name, f"class {number} has no name that can be used"))
     boxes = as_boxes([box for _, box in known]) if size else as_boxes([])
     labels = np.array([index for index, _ in known] if size else [], np.int64)
     half = boxes[:, 2:] / 2

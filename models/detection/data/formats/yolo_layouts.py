@@ -60,9 +60,11 @@ def describe(folder: Path) -> Description | None:
 
 def _names(file: Path, names: Any) -> dict[int, str]:
     if isinstance(names, list):
-        return {number: str(name) for number, name in enumerate(names)}
-    if isinstance(names, Mapping) and all(str(key).isdecimal() for key in names):
-        return {int(key): str(name) for key, name in names.items()}
+        names = dict(enumerate(names))
+    if isinstance(names, Mapping) and all(
+        str(key).isdecimal() and isinstance(name, str) for key, name in names.items()
+    ):
+        return {int(key): name for key, name in names.items()}
     raise ValueError(f"{file.name}: 'names' should be a list, or a map from number to name")
 
 

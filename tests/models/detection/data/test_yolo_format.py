@@ -171,11 +171,23 @@ def test_boxes_belong_to_the_upright_picture(tmp_path: Path) -> None:
     [
         ({"data.yaml": "train: nowhere\nnames: [cat]"}, "there is no 'nowhere'"),
         ({"data.yaml": "train: .\nnames: cat"}, "'names' should be a list"),
+        ({"data.yaml": "train: .\nnames: {a: 0}"}, "'names' should be a list"),
+        ({"data.yaml": "train: .\nnames: [[cat]]"}, "'names' should be a list"),
     ],
 )
 def test_descriptions_that_are_wrong(tmp_path: Path, files: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read(lay(tmp_path, **files))
+
+
+def test_names_that_are_none_or_there_twice(tmp_path: Path) -> None:
+    files: dict[str, str | None] = {**PAIR, "labels/train/a.txt": "0 .5 .5 .2 .4\n2 .3 .3 .2 .4"}
+    files["data.yaml"] = 'train: images/train\nnames: [cat, "", cat, "a\\nb"]'
+    raw = read(lay(tmp_path, **files))
+    assert raw.classes == ["cat"]
+    assert raw.splits["train"][0].labels.tolist() == [0, 0]
+    assert [one.item for one in raw.rejected] == ["class 1 ('')", "class 3 ('a\\nb')"]
+    assert raw.notes == ["class 2 is called cat as another is: they count as one"]
 
 
 @pytest.mark.parametrize("name", ["classes.txt", "list.txt"])
