@@ -94,7 +94,7 @@ class FileServer:
             await _text(send, 405, f"{method} is not served here")
 
     async def _download(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
-        path = self._path(name)
+        path = await asyncio.to_thread(self._stored, name)
         found = await asyncio.to_thread(_regular, path)
         if found is None:
             await _text(send, 404, f"no such file: {name}")
@@ -164,8 +164,19 @@ class FileServer:
             raise BadRequestError("the name is too long")
         return self._root.joinpath(*pieces)
 
-    def _delete(self, name: str) -> None:
+    def _stored(self, name: str) -> Path:
+        """The place of a file that should be there, under this name or this name unquoted.
+
+        The SDK quotes a task's name in the address of an artifact or a picture twice, but uploads
+        it quoted once.
+        """
         path = self._path(name)
+        if "%" in name and _regular(path) is None:
+            return self._path(unquote(name))
+        return path
+
+    def _delete(self, name: str) -> None:
+        path = self._stored(name)
         if _regular(path) is None:
             raise ApiError(f"no such file: {name}", code=404)
         path.unlink()

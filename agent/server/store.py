@@ -197,11 +197,14 @@ class Session:
         table = collection.table
         plans = [row[3] for row in self.rows(f"EXPLAIN QUERY PLAN {sql}", values)]
         plan = next((plan for plan in plans if f" {table}" in plan), "")
-        narrow = " INDEX " in plan and f" INDEX {table}_by_" not in plan
-        ordered = narrow and " WHERE 1 ORDER" in sql  # the first rows of a narrow index will do
-        if not plan.startswith(f"SCAN {table}") or f" {table}_by_" in plan or ordered:
+        if f"{table}.doc" in sql or f" {table}_by_" in plan:  # each document is read anyway
             return ""
-        if f"{table}.doc" in sql:  # each document is read anyway
+        for names in collection.lists_by:  # found by a narrow index that a list's index begins like
+            if plan.startswith(f"SEARCH {table}") and re.search(rf"\({names[0]}[=>]", plan):
+                return f" INDEXED BY {schema.list_index(collection, names)}"
+        narrow = " INDEX " in plan
+        ordered = narrow and " WHERE 1 ORDER" in sql  # the first rows of a narrow index will do
+        if not plan.startswith(f"SCAN {table}") or ordered:
             return ""
         return f" INDEXED BY {schema.list_index(collection, collection.lists_by[0])}"
 
