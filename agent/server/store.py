@@ -10,6 +10,7 @@ last commits (never the database's integrity). `FULL` also waits for the disk.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
