@@ -50,11 +50,12 @@ def check(action: str, body: Mapping[str, Any]) -> None:
     Raises:
         BadRequestError: It names the first such field.
     """
-    # The `_ex` actions take what the plain ones take, and more.
+    # The `_ex` actions take what the plain ones take, and more: a list of ids in place of one.
+    lenient = action.endswith("_ex")
     for name, kind in _contract().get(action.removesuffix("_ex"), {}).items():
         value = body.get(name)
         if value is None:
-            if kind.endswith("!") and name not in body:
+            if kind.endswith("!") and name not in body and not lenient:
                 raise BadRequestError(f"{name} is missing")
             continue
         kind = kind.rstrip("!")
