@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
+from components.comparison import Comparison, compare
 from components.failure import GateError
 from components.options import Options, nearest
 from components.packages import artifact_for
@@ -40,6 +41,9 @@ class EvaluateConfig(StageOptions):
     """Model package: an id, a name, or a folder or zip on disk."""
     dataset: str
     """Prepared dataset: an id, project/name, project/name@version, a name or a folder on disk."""
+    beside: str = ""
+    """Another model, such as a baseline, that is measured on the same splits; the report says
+    whether the model is really better. Empty: none."""
     gate: GateOptions = GateOptions()
     """A figure that decides whether the model goes on."""
 
@@ -94,7 +98,12 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
         for name, value in e.values.items()
         if name != "threshold"  # said once, below
     }
-    _report(done, run)
+    compared = (
+        compare(config.beside, model.folder, data.folder, found, options, splits, run)
+        if config.beside
+        else None
+    )
+    _report(done, run, compared)
     passed, verdict = judge(gate, metrics, found.gate_metric)
     run.artifact(
         "evaluation",
@@ -108,6 +117,7 @@ def evaluate(config: EvaluateConfig, run: Run) -> EvaluateResult:
             "details": {e.split: e.details for e in done},
             "gate": verdict,
             "data": _facts(data),
+            "beside": None if compared is None else compared.record(),
             "hardware": hardware().model_dump(mode="json"),
         },
     )
@@ -168,7 +178,7 @@ def judge(gate: GateOptions, metrics: dict[str, float], usual: str) -> tuple[boo
     return passed, f"{verdict}: {name} {value:.4f} {sign} {gate.minimum:g}"
 
 
-def _report(done: Sequence[Evaluation], run: Run) -> None:
+def _report(done: Sequence[Evaluation], run: Run, compared: Comparison | None) -> None:
     for evaluation in done:
         for name, value in evaluation.values.items():
             if math.isfinite(value):
@@ -179,12 +189,23 @@ def _report(done: Sequence[Evaluation], run: Run) -> None:
             run.table(f"{evaluation.split}: per class", "", columns, rows)
     names = list(dict.fromkeys(name for e in done for name in e.values))
     rows = [[name, *(e.values.get(name) for e in done)] for name in names]
-    run.table("Figures", "", ["figure", *(e.split for e in done)], rows)
+    columns = [e.split for e in done]
+    if compared is not None:
+        columns += [f"{e.split}, other" for e in compared.other]
+        for row in rows:
+            row += [e.values.get(row[0]) for e in compared.other]
+    run.table("Figures", "", ["figure", *columns], rows)
     width = max(len(name) for name in names) if names else 0
-    run.log(f"{'':{width}}  " + "  ".join(f"{e.split:>8}" for e in done))
+    run.log(f"{'':{width}}  " + "  ".join(f"{name:>8}" for name in columns))
     for name, *values in rows:
-        shown = "  ".join(f"{v:8.4f}" if isinstance(v, float) else f"{v!s:>8}" for v in values)
+        shown = "  ".join(
+            f"{f'{v:.4f}' if isinstance(v, float) else v!s:>{max(8, len(column))}}"
+            for v, column in zip(values, columns, strict=True)
+        )
         run.log(f"{name:{width}}  {shown}")
+    if compared is not None:
+        for line in compared.lines():
+            run.log(line)
 
 
 STAGE = Stage(

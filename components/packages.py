@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -20,6 +20,7 @@ from models.package import (
 )
 from models.runtimes import RUNTIMES
 
+Config = TypeVar("Config", bound=BaseModel)
 RUNTIME_FORMATS = {name: entry.format for name, entry in RUNTIMES.items()}
 """Which form of a model each runtime opens."""
 
@@ -67,6 +68,31 @@ def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
         else:
             found[f"{before}{key}"] = value
     return found
+
+
+def with_models(options: Config, needed: Mapping[str, str], run: Run) -> Config:
+    """Fetch the models that options name, and let the options name their folders instead.
+
+    Args:
+        options: of a family.
+        needed: references by dotted option.
+        run: fetches.
+
+    Raises:
+        ValueError: there is no such model.
+    """
+    if not needed:
+        return options
+    values = options.model_dump()
+    for name, reference in needed.items():
+        table = values
+        *path, leaf = name.split(".")
+        for part in path:
+            table = table[part]
+        # What stands before a reference, such as `model:`, says what it is.
+        before = str(table[leaf]).removesuffix(reference)
+        table[leaf] = before + str(run.model(reference).folder)
+    return type(options).model_validate(values)
 
 
 def record_parent(package: ModelPackage, parent: str) -> ModelPackage:

@@ -34,6 +34,9 @@ class PredictConfig(StageOptions):
     dataset: str
     """Any dataset with pictures, PDFs or videos: an id, project/name, project/name@version, a name
     or a folder on disk."""
+    reader: str | None = None
+    """A second model that looks at each thing the first one finds, such as a reader of its text: a
+    model package likewise. `read.*` says how."""
     part: str = ""
     """The part of the dataset to look at, a folder or file in it such as `test/data`; all of it
     unless given."""
@@ -92,6 +95,7 @@ def predict(config: PredictConfig, run: Run) -> PredictResult:
         raise ValueError(
             f"the model is for {package.card.family}: set family={package.card.family}"
         )
+    second = ModelPackage.load(run.model(config.reader).folder) if config.reader else None
     out = run.folder / "predictions"
     run.stop_requested()  # Ctrl-C can be listened to from this thread only
     samples = _Samples(run, config.previews)
@@ -106,6 +110,7 @@ def predict(config: PredictConfig, run: Run) -> PredictResult:
         on_picture=samples,
         stop=run.stop_requested,
         relative=True,
+        second=second,
     )
     _report(done, run)
     if not done.pictures:

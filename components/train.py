@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from components.packages import labels_of, metadata_of, record_training
+from components.packages import labels_of, metadata_of, record_training, with_models
 from components.prepared import prepared_dataset
 from components.run import Run
 from components.stage import Stage, StageOptions, StageResult
-from models.families import Checkpoints, family
+from models.families import Checkpoints, WithModels, family
 
 if TYPE_CHECKING:
     from models.training.options import TrainingOptions
@@ -56,11 +56,14 @@ def train(config: TrainConfig, run: Run) -> TrainResult:
         run.log("going on from the last checkpoint of an earlier attempt")
     from models.training.companions import together
 
-    options = cast("TrainingOptions", STAGE.part(config, found.train_options))
+    asked = cast("TrainingOptions", STAGE.part(config, found.train_options))
+    options = asked
+    if isinstance(found, WithModels):
+        options = with_models(asked, found.models_needed(asked), run)
     place = Checkpoints(run.folder / "training", resume, run.save_checkpoint, run.stop_requested)
     with together(config.family, data.folder, options, place):
         done = found.train(data.folder, options, place, run)
-    package = record_training(done, run, data.copy, options)
+    package = record_training(done, run, data.copy, asked)
     for name, value in done.metrics.items():
         run.value(f"val/{name}", value)
     saved = run.save_model(

@@ -65,6 +65,7 @@ def tune(config: TuneConfig, run: Run) -> TuneResult:
         per_class=best.per_class,
     )
     package = ModelPackage.load(model.folder).with_threshold(threshold)
+    package = package.with_postprocessing(best.postprocessing)
     package = record_parent(package, model.id).save(run.folder / "package")
     saved = run.save_model(
         package.folder,

@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from models.reporting import Image, Reporter
 
@@ -78,6 +78,12 @@ class TrainingOutcome:
     """True when a stop request (Ctrl-C) ended training early."""
 
 
+class NoOptions(BaseModel):
+    """Options of what a family doesn't have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 @dataclass(frozen=True)
 class Checkpoints:
     """Where training finds the checkpoint to go on from, and whom it tells about new ones."""
@@ -127,6 +133,8 @@ class Tuning:
     """At the thresholds."""
     per_class: dict[str, float] = field(default_factory=dict)
     """By class name, for the classes that have a threshold of their own."""
+    postprocessing: Mapping[str, Any] = field(default_factory=dict)
+    """What else was fitted on validation, by its name in the package's `postprocessing`."""
 
 
 Postprocessor = Callable[
@@ -444,6 +452,26 @@ class Family(Protocol):
             For each quantity (`score`; `position` in pixels) the absolute differences, one for
             each result and in the same order; infinite for a result without a partner.
         """
+
+
+@runtime_checkable
+class WithBaseline(Protocol):
+    """A family that has a simple model to hold the trained ones against."""
+
+    baseline_options: type[BaseModel]
+
+    def baseline(
+        self, dataset: Path, options: BaseModel, folder: Path, reporter: Reporter
+    ) -> TrainingOutcome:
+        """Fit the simple model on train; its package lies in `folder`."""
+
+
+@runtime_checkable
+class WithModels(Protocol):
+    """A family whose training may take in other models, as a teacher or as a start."""
+
+    def models_needed(self, options: BaseModel) -> Mapping[str, str]:
+        """Name the models that training takes in: references by dotted option."""
 
 
 def family(name: str) -> Family:

@@ -77,13 +77,15 @@ _DATA = (
 )
 
 
-def _learning(dataset: Result | None) -> tuple[Step, ...]:
+def _learning(dataset: Result | None, baseline: bool = False) -> tuple[Step, ...]:
     """The stages after the data's; without `dataset` a pipeline parameter names it."""
     data = {"dataset": dataset} if dataset else {}
+    beside = {"beside": Result("baseline", "model")} if baseline else {}
     return (
         Step("train", data),
+        *((Step("baseline", data),) if baseline else ()),
         Step("tune", {"model": Result("train", "model"), **data}),
-        Step("evaluate", {"model": Result("tune", "model"), **data}),
+        Step("evaluate", {"model": Result("tune", "model"), **beside, **data}),
         # A model that doesn't pass the gate isn't exported.
         Step("export", {"model": Result("tune", "model"), **data}, after=("evaluate",)),
         Step(
@@ -116,9 +118,13 @@ _WHOLE = {
 """Titles of the pipelines that run every stage, by family."""
 
 
+_WITH_BASELINE = ("classification",)
+"""Families whose pipelines hold the model against a simple one."""
+
+
 def _whole(family: str) -> Graph:
     """From raw data to a published model."""
-    steps = (*_DATA, *_learning(Result("prepare", "dataset")))
+    steps = (*_DATA, *_learning(Result("prepare", "dataset"), family in _WITH_BASELINE))
     return Graph(family, _WHOLE[family], steps, family)
 
 
@@ -132,6 +138,12 @@ GRAPHS = {
             _learning(None),
         ),
         *(_whole(name) for name in families()),
+        Graph(
+            "detect-read",
+            "Find things with a detector, read them with a reader, and measure both together.",
+            (Step("ingest"), Step("read", {"dataset": Result("ingest", "dataset")})),
+            DEFAULT_FAMILY,
+        ),
     )
 }
 """The pipelines by name."""

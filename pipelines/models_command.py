@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json as json_format
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from models.families import NetworkTable, families
+if TYPE_CHECKING:
+    from models.families import NetworkTable
 
 
 @click.command()
 @click.argument("text", required=False)
-@click.option("--family", type=click.Choice(families()), help="Only networks of this family.")
+@click.option("--family", help="Only networks of this family: detection, ocr, classification.")
 @click.option("--latency", is_flag=True, help="Measure one picture in PyTorch on this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def models(text: str | None, family: str | None, latency: bool, as_json: bool) -> None:
@@ -21,6 +22,10 @@ def models(text: str | None, family: str | None, latency: bool, as_json: bool) -
     Figures of accuracy are published ones, with the published weights; the line below each table
     says on what. Weights with a licence of their own say so.
     """
+    from models.families import families
+
+    if family is not None and family not in families():
+        raise click.ClickException(f"no task family '{family}'; there are: {', '.join(families())}")
     found = listing(text or "", family, latency)
     if as_json:
         rows = [row for table in found.values() for row in table.rows]
@@ -32,7 +37,7 @@ def models(text: str | None, family: str | None, latency: bool, as_json: bool) -
         )
     shown = {name: table for name, table in found.items() if table.rows}
     for place, (name, table) in enumerate(shown.items()):
-        if len(found) > 1:
+        if len(shown) > 1:
             click.echo(("\n" if place else "") + name)
         _print(table)
 
@@ -45,6 +50,7 @@ def listing(text: str, family: str | None, latency: bool) -> dict[str, NetworkTa
         family: the only one to look in; None for all.
         latency: measure each on this machine (seconds each).
     """
+    from models.families import families
     from models.families import family as find
 
     names = [family] if family else families()

@@ -74,10 +74,42 @@ _INTERRUPTED = 130
     is_flag=True,
     help="Leave most of a letterbox's padding away; torch and yolox only.",
 )
+@click.option(
+    "--read",
+    "reader",
+    metavar="MODEL",
+    help="A second model that looks at each thing found, such as a reader of its text.",
+)
+@click.option(
+    "--read-padding",
+    type=click.FloatRange(0, 2),
+    default=0.1,
+    show_default=True,
+    help="Around what it looks at, as a share of the shorter side.",
+)
+@click.option(
+    "--read-turns",
+    type=click.Choice(["none", "tall", "all"]),
+    default="tall",
+    show_default=True,
+    help="Turn things before they are read: those higher than wide, or all.",
+)
+@click.option(
+    "--read-threshold",
+    type=click.FloatRange(0, 1),
+    help="Least confidence of a text.  [default: the reader's own]",
+)
 @click.option("--strict", is_flag=True, help="Exit code 1 if anything couldn't be read.")
 @click.option("--quiet", is_flag=True, help="Print only what couldn't be read.")
 @one_line_errors
-def predict(model: str, sources: tuple[str, ...], out: Path, quiet: bool, **given: Any) -> None:
+def predict(
+    model: str,
+    sources: tuple[str, ...],
+    out: Path,
+    quiet: bool,
+    reader: str | None,
+    **given: Any,
+) -> None:
     """Run MODEL over each SOURCE.
 
     MODEL is a model package (a folder or a zip), or an id or name in the registry. SOURCE is a
@@ -88,6 +120,7 @@ def predict(model: str, sources: tuple[str, ...], out: Path, quiet: bool, **give
     \b
     sightline predict model.zip photos/ --save pictures,csv
     sightline predict model.zip clip.mp4 --every 5 --threshold 0.4
+    sightline predict detector.zip shelf.jpg --read reader.zip --save pictures,csv
     """  # noqa: D301  # in a raw text click would print the mark instead of obeying it
     from models.prediction.names import shown
     from models.prediction.predict import predict as run
@@ -96,6 +129,7 @@ def predict(model: str, sources: tuple[str, ...], out: Path, quiet: bool, **give
     options = _options(given)
     with (
         opened_model(model) as copy,
+        _second(reader) as second,
         _stopping() as stop,
         Terminal(shown=not quiet, rate=True) as terminal,
     ):
@@ -108,6 +142,7 @@ def predict(model: str, sources: tuple[str, ...], out: Path, quiet: bool, **give
             listed=_standard_input(),
             on_problem=terminal.note,
             stop=stop,
+            second=second,
         )
     if not quiet:
         click.echo(f"{shown(out)}: {done.line()}")
@@ -115,6 +150,18 @@ def predict(model: str, sources: tuple[str, ...], out: Path, quiet: bool, **give
         sys.exit(_INTERRUPTED)
     if not done.pictures or (options.strict and done.problem_count):
         sys.exit(1)
+
+
+@contextmanager
+def _second(reader: str | None) -> Iterator[Any]:
+    """Open the package of `--read`."""
+    if reader is None:
+        yield None
+        return
+    from models.package import ModelPackage
+
+    with opened_model(reader) as copy:
+        yield ModelPackage.load(copy.folder)
 
 
 def _options(given: dict[str, Any]) -> Any:
@@ -128,6 +175,7 @@ def _options(given: dict[str, Any]) -> Any:
     from models.prediction.options import PredictionOptions
 
     given["crop"] = {"padding": given.pop("crop_padding")}
+    given["read"] = {name: given.pop(f"read_{name}") for name in ("padding", "turns", "threshold")}
     given["yolo"] = {"scores": given.pop("yolo_scores")}
     given["save"] = tuple(name.strip() for name in given["save"].split(",") if name.strip())
     try:

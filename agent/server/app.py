@@ -6,19 +6,25 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
-from . import credentials, services
-from .api import Api
+from . import credentials, removals, services
+from .api import Api, respond
+from .envelope import failure
+from .errors import ApiError
 from .files import PREFIX, FileServer
+from .origins import Doorkeeper
 from .services.workers import forget_silent
-from .settings import Settings
+from .settings import API_VERSION, Settings
 from .store import Store
 from .watchdog import Watchdog
 from .web.door import Door
+
+_REMOVALS_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +53,38 @@ def build(settings: Settings) -> Starlette:
             except Exception:
                 log.exception("the watchdog stumbled")
 
+    async def remove_files() -> None:
+        while True:
+            await asyncio.sleep(_REMOVALS_SECONDS)
+            try:
+                while gone := removals.waiting(store.reader()):
+                    for name, asked in gone:
+                        await asyncio.to_thread(files.remove, name, asked)
+                    names = [name for name, _ in gone]
+                    await api.write(partial(removals.finish, names=names))
+            except Exception:
+                log.exception("files could not be deleted")
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await api.write(services.prepare)
-        task = asyncio.create_task(watch())
+        tasks = [asyncio.create_task(work()) for work in (watch, remove_files)]
         try:
             yield
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()
             api.close()
             store.close()
 
+    doorkeeper = Doorkeeper(settings.host, settings.names)
+
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            doorkeeper.check(scope)
+        except ApiError as error:
+            await respond(send, error.code, failure(scope["path"][:100], API_VERSION, error))
+            return
         # The SDK uploads to the bare `/files`, which a mounted route would not match.
         if scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/"):
             await files(scope, receive, send)

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from models.data.reading import read_picture as read_picture
 from models.detection.augmentation import Augmentation
 from models.detection.labels import Labels as Labels
 from models.detection.labels import read_categories as read_categories
 from models.detection.labels import read_labels as read_labels
 from models.detection.options import SIZE_STEP
-from models.detection.reading import read_picture as read_picture
 from models.detection.scene import Scene
 from models.preprocessing import Preprocessing
 from models.reporting import Image

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.reading import read_picture
 from models.detection.detections import Detections
 from models.detection.labels import read_labels
 from models.detection.metrics.coco import coco_figures
 from models.detection.metrics.resampling import PictureRecords
 from models.detection.metrics.truth import Truth, truths_of
-from models.detection.reading import read_picture
 from models.families import Predict
 from models.package import ModelCard
 from models.reporting import Image

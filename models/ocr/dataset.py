@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from models.detection.reading import read_picture
+from models.data.reading import read_picture
 from models.ocr.alphabet import Alphabet
 from models.ocr.augmentation import Augmentation
 from models.ocr.data.reading import Lines

@@ -12,12 +12,11 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from models.detection.data.drawing import writable
+from models.ocr.captions import PAPER, RIGHT, UNSURE, WRONG
 from models.ocr.metrics.edits import edit_distances
 from models.reporting import Image
 
-RIGHT, WRONG, UNSURE = (0, 200, 80), (230, 60, 60), (255, 170, 0)
-"""Colours of readings that are right, that are wrong, and that aren't accepted."""
-_PAPER, _INK, _PALE = (24, 24, 28), (235, 235, 235), (150, 150, 160)
+_INK, _PALE = (235, 235, 235), (150, 150, 160)
 _WIDTH, _CROP, _LINE = 480, 64, 22
 """Pixels: width of a panel, height of the crop in it, height of a line of text."""
 
@@ -42,7 +41,7 @@ class Panel:
 def panel(one: Panel) -> Image:
     """Draw a line: the crop, the truth, the reading with a bar for each character's confidence."""
     lines = 2 if one.truth is not None else 1
-    canvas = Pillow.new("RGB", (_WIDTH, _CROP + (lines + 1) * _LINE + 8), _PAPER)
+    canvas = Pillow.new("RGB", (_WIDTH, _CROP + (lines + 1) * _LINE + 8), PAPER)
     canvas.paste(Pillow.fromarray(_fitted(one.image)), (0, 0))
     draw = ImageDraw.Draw(canvas)
     row = _CROP + 2
@@ -68,7 +67,7 @@ def sheet(panels: Sequence[Panel], columns: int = 2) -> Image:
     drawn = [panel(one) for one in panels]
     tallest = max(one.shape[0] for one in drawn)
     rows = -(-len(drawn) // columns)
-    page = np.full((rows * tallest, columns * _WIDTH, 3), _PAPER, np.uint8)
+    page = np.full((rows * tallest, columns * _WIDTH, 3), PAPER, np.uint8)
     for place, one in enumerate(drawn):
         top, left = place // columns * tallest, place % columns * _WIDTH
         page[top : top + one.shape[0], left : left + _WIDTH] = one
@@ -79,26 +78,11 @@ def bare_sheet(images: Sequence[Image], columns: int = 4) -> Image:
     """Put pictures of one size side by side, such as the network's inputs."""
     height, width = images[0].shape[:2]
     rows = -(-len(images) // columns)
-    page = np.full((rows * (height + 2), columns * (width + 2), 3), _PAPER, np.uint8)
+    page = np.full((rows * (height + 2), columns * (width + 2), 3), PAPER, np.uint8)
     for place, one in enumerate(images):
         top, left = place // columns * (height + 2), place % columns * (width + 2)
         page[top : top + height, left : left + width] = one
     return page
-
-
-def captioned(image: Image, text: str, colour: tuple[int, int, int]) -> Image:
-    """Put a strip with a text below a picture, which keeps its size."""
-    width = image.shape[1]
-    size = max(12, min(40, image.shape[0] // 3))
-    shown, font = writable(text, size)
-    strip = Pillow.new("RGB", (width, size + 8), _PAPER)
-    draw = ImageDraw.Draw(strip)
-    # Of a text that is too long the end is worth less than its letters' size.
-    while size > 8 and draw.textlength(shown, font) > width - 6:
-        size -= 1
-        shown, font = writable(text, size)
-    draw.text((3, 2), shown, colour, font)
-    return np.concatenate([image, np.asarray(strip, np.uint8)])
 
 
 def _fitted(image: Image) -> Image:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from models.families import Region
-from models.ocr.drawing import RIGHT, UNSURE, WRONG, captioned
+from models.ocr.captions import RIGHT, read_below
 from models.ocr.readings import Reading
 from models.package import ModelCard
 from models.reporting import Image
@@ -18,6 +18,7 @@ class ReadingPresenter:
     """Writes texts below their pictures, and as rows."""
 
     columns: Sequence[str] = ("text", "score", "accepted", "check", "characters")
+    writes: Collection[str] = ("coco",)
 
     def __init__(self, card: ModelCard) -> None:
         """Take a model's description."""
@@ -26,10 +27,19 @@ class ReadingPresenter:
 
     def draw(self, image: Image, result: Reading) -> Image:
         """Put the text below the picture: green if accepted, orange if not, red if empty."""
-        colour = RIGHT if result.accepted else UNSURE if result.text else WRONG
-        check = f"  {result.check}" if result.check else ""
-        text = result.text or "(nothing)"
-        return captioned(image, f"{text}  {result.confidence:.2f}{check}", colour)
+        return read_below(image, result)
+
+    def tally(self, result: Reading) -> Mapping[str, int]:
+        """Count the text, if one was accepted; all texts together, since there may be millions."""
+        return {LABEL: 1} if result.accepted else {}
+
+    def colour(self, name: str) -> tuple[int, int, int]:
+        """Give the colour of accepted texts."""
+        return RIGHT
+
+    def caption(self, result: Reading) -> str:
+        """Say what was read; with a question mark if it isn't accepted."""
+        return result.text if result.accepted else f"{result.text}?"
 
     def regions(self, result: Reading) -> Sequence[Region]:
         """Name the whole picture, if a text was accepted."""
@@ -51,11 +61,8 @@ class ReadingPresenter:
         ]
 
     def yolo(self, result: Reading, height: int, width: int, scores: bool) -> Sequence[str]:
-        """Write the whole picture as one box, if a text was accepted."""
-        if not result.accepted:
-            return []
-        line = "0 0.500000 0.500000 1.000000 1.000000"
-        return [f"{line} {result.confidence:.5f}" if scores else line]
+        """Have no such form: a text isn't a box."""
+        raise NotImplementedError
 
     def coco(self, result: Reading) -> Sequence[dict[str, Any]]:
         """Make an annotation of the whole picture with its text, if one was accepted."""

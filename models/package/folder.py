@@ -106,6 +106,19 @@ class ModelPackage:
             threshold = Threshold(value=threshold)
         return replace(self, card=_changed(self.card, threshold=threshold))
 
+    def with_postprocessing(self, values: Mapping[str, Any]) -> ModelPackage:
+        """Set entries of the postprocessing; what holds it inside its file must be made anew.
+
+        Raises:
+            ValueError: a fused form is among the artifacts.
+        """
+        if not values:
+            return self
+        if any(one.format == "onnx-fused" for one in self.card.artifacts):
+            raise ValueError("a fused form holds the postprocessing as it was: export it anew")
+        changed = {**self.card.postprocessing, **values}
+        return replace(self, card=_changed(self.card, postprocessing=changed))
+
     def with_metrics(self, metrics: Sequence[Metric]) -> ModelPackage:
         """Add figures; one of the same name, split and artifact is replaced."""
         new = {(m.name, m.split, m.artifact): m for m in (*self.card.metrics, *metrics)}

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from models.chain.options import ReadOptions
 from models.training.options import Options
 
 Output = Literal["pictures", "videos", "frames", "crops", "yolo", "coco", "csv", "jsonl"]
@@ -67,6 +68,8 @@ class PredictionOptions(Options):
     and networks of convolutions alone (yolox). Scores change by some thousandths."""
     strict: bool = False
     """Fail if anything couldn't be read; otherwise only if nothing could."""
+    read: ReadOptions = ReadOptions()
+    """How a second model, if there is one, looks at what the first one finds."""
     crop: CropOptions = CropOptions()
     yolo: YoloOptions = YoloOptions()
 

@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL import Image as Pillow
 
+from models.chain.opening import Look, chain_presenter, open_chain
 from models.families import Presenter, family
 from models.package import ModelPackage
 from models.prediction.flow import Flow
@@ -100,6 +101,7 @@ def predict(
     stop: Callable[[], bool] = lambda: False,
     workers: int | None = None,
     relative: bool = False,
+    second: ModelPackage | None = None,
 ) -> Predicted:
     """Run a model over pictures, pages, videos and streams, and write what it finds into a folder.
 
@@ -115,6 +117,7 @@ def predict(
         stop: asked before each picture whether to end early; what was read is finished.
         workers: threads that decode and draw; as many as there are cores unless given.
         relative: name sources by their path below what is named, the same on any machine.
+        second: looks at each region that the model finds, such as a reader; see `models.chain`.
 
     Raises:
         ValueError: a model that doesn't load, no source, a folder or a disk that can't take the
@@ -126,20 +129,24 @@ def predict(
     if options.cut_padding:
         # Before anything is loaded.
         check_cutting(package, runtime)
-    presenter = family(package.card.family).presenter(package.card)
+    first = family(package.card.family).presenter(package.card)
+    presenter = first if second is None else chain_presenter(first, second)
     check_outputs(options.save, package.card.family, presenter)
     sources = Sources(words, listed=listed, leave_out=out, relative=relative)
     _refuse_own(words, out)
     # A picture of 90 million pixels is what it is; one of twice as many is refused by Pillow.
     warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
-    with load_predictor(
-        package,
-        runtime,
-        options.device,
-        options.threads,
-        precision=options.precision,
-        url=options.url,
-    ) as predictor:
+    with ExitStack() as stack:
+        predictor = stack.enter_context(
+            load_predictor(
+                package,
+                runtime,
+                options.device,
+                options.threads,
+                precision=options.precision,
+                url=options.url,
+            )
+        )
         on_cpu = predictor.engine.device.lower().startswith("cpu")
         batch = options.batch or (1 if on_cpu else 8)
         predictor.batch_size = batch
@@ -154,11 +161,15 @@ def predict(
                         done.problems.append({"source": source, "reason": reason})
                 on_problem(f"{source}: {reason}")
 
-            look = (
+            look: Look = (
                 Unpadded(predictor, options.threshold)
                 if options.cut_padding
                 else partial(predictor, threshold=options.threshold)
             )
+            if second is not None:
+                look = stack.enter_context(
+                    open_chain(look, first, second, options.read, options.device)
+                )
             total = count(sources, options)
             reader = Reader(sources, options, problem, stop)
             start = time.perf_counter()

@@ -136,6 +136,7 @@ def rescue(arguments: argparse.Namespace, scratch: Path) -> None:
             "validate_every": 5,
             "checkpoint_every": 100,
             "device": "cpu",
+            "threads": arguments.threads,
             "precision": "float32",
             "optimizer": {"lr": 1e-3},
             "samples": {"count": 0},

@@ -28,6 +28,14 @@ def test_detection_runs_every_stage_after_the_one_before() -> None:
     assert "evaluate" in one.step("export").parents
 
 
+def test_classification_holds_the_model_against_a_baseline() -> None:
+    one = graph("classification")
+    assert one.family == "classification"
+    assert one.step("baseline").parents == ["prepare"]
+    assert one.step("evaluate").inputs["beside"] == Result("baseline", "model")
+    assert [s for s in one.stages if s != "baseline"] == graph("detection").stages
+
+
 def test_references_are_written_as_clearml_reads_them() -> None:
     assert str(Result("prepare", "dataset")) == "${prepare.parameters.Result/dataset}"
     assert str(TaskId("evaluate")) == "${evaluate.id}"

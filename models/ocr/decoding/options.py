@@ -33,4 +33,4 @@ class DecodingOptions(Options):
 
     def settings(self) -> Settings:
         """Give what the decoder takes."""
-        return Settings(**self.model_dump())
+        return Settings(**{name: getattr(self, name) for name in DecodingOptions.model_fields})

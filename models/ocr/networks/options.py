@@ -32,7 +32,7 @@ class NetworkOptions(Options):
     `crnn`: a timm backbone, then a recurrent network (Shi et al., 2015). Both end in CTC."""
     height: int = Field(32, ge=8, le=512, multiple_of=8)
     """Height of the network's input in pixels."""
-    width: int = Field(192, ge=8, le=4096, multiple_of=8)
+    width: int = Field(256, ge=8, le=4096, multiple_of=8)
     """Width of the network's input in pixels."""
     stride: Literal[2, 4, 8, 16] = 4
     """Pixels of width for one step of the output sequence. A text takes a step for each character
@@ -56,11 +56,11 @@ class NetworkOptions(Options):
     weights: str = "none"
     """Of crnn, where the backbone starts: `none` (from scratch), `hub` (timm's published weights)
     or a local copy, a file (.safetensors, or .pth holding nothing but tensors)."""
-    widths: tuple[int, int, int] = (48, 96, 160)
+    widths: tuple[int, int, int] = (32, 64, 96)
     """Of svtr: channels of the three stages, each a multiple of 16."""
-    depths: tuple[int, int, int] = (2, 2, 2)
+    depths: tuple[int, int, int] = (1, 2, 2)
     """Of svtr: blocks of the three stages."""
-    attention: int = Field(3, ge=0, le=9)
+    attention: int = Field(2, ge=0, le=9)
     """Of svtr: how many blocks, counted from the last, look at the whole line; those before look
     around with convolutions."""
     rates: tuple[int, int] = (2, 2)

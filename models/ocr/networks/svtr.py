@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from models.ocr.networks.options import NetworkOptions
 from models.ocr.networks.reader import Reader
 
-_HEAD_WIDTH = 16
+_HEAD_WIDTH = 32
 _DROP_PATH = 0.05
 
 
@@ -102,21 +102,22 @@ class _Around(nn.Module):
 
 
 class _Whole(nn.Module):
-    """timm's transformer block over all places of the feature map.
+    """A convolution for what is near, and timm's transformer block for the whole feature map.
 
-    Places are told apart by what the convolutions around them have seen of the padding, so that any
-    width will do.
+    The convolution also tells places apart: it sees their order, and the padding at the edges. So
+    there is no table of positions, and any width will do.
     """
 
     def __init__(self, width: int, drop: float) -> None:
         super().__init__()
-        self.position = nn.Conv2d(width, width, 3, padding=1, groups=width)
-        self.block = Block(
-            width, max(1, width // (2 * _HEAD_WIDTH)), mlp_ratio=2.0, qkv_bias=True, drop_path=drop
-        )
+        self.near = nn.Conv2d(width, width, 3, padding=1)
+        heads = max(1, width // _HEAD_WIDTH)
+        self.block = Block(width, heads, mlp_ratio=2.0, qkv_bias=True, drop_path=drop)
+        # On a CPU in bf16 PyTorch's fused attention takes half as long again, gradients included.
+        self.block.attn.fused_attn = False
 
     def forward(self, pixels: Tensor) -> Tensor:
-        pixels = pixels + self.position(pixels)
+        pixels = pixels + self.near(pixels)
         height, width = pixels.shape[-2:]
         places = self.block(pixels.flatten(2).transpose(1, 2))
         back: Tensor = places.transpose(1, 2).unflatten(2, (height, width))

@@ -77,10 +77,11 @@ export default async function tasks(context) {
       only_fields: metrics.length ? [...ROW, 'last_metrics'] : ROW,
       order_by: [query.get('order') ?? '-last_update'],
       page,
-      page_size: SIZE + 1,
+      page_size: SIZE,
     }, {signal});
+    const more = answer.tasks.length === SIZE && await any(filters(query, project), (page + 1) * SIZE, signal);
     await learn('project', answer.tasks.map((/** @type {any} */ task) => task.project));
-    shown = answer.tasks.slice(0, SIZE);
+    shown = answer.tasks;
     rows.show(shown);
     const filtered = ['q', 'status', 'type', 'tag', 'archived'].some((name) => query.has(name));
     const none = list.querySelector('.empty');
@@ -89,10 +90,10 @@ export default async function tasks(context) {
       list.append(filtered || page ? empty('No task fits.', 'Take a filter away.')
         : empty('No tasks here yet.', ['Any ClearML script makes one; so does ', h('code', null, 'sightline run'), '.']));
     }
-    put(pages, (page > 0 || answer.tasks.length > SIZE) && [
+    put(pages, (page > 0 || more) && [
       h('button', {disabled: page === 0, on: {click: () => turn(page - 1)}}, 'Earlier page'),
       h('span', null, `Page ${page + 1}`),
-      h('button', {disabled: answer.tasks.length <= SIZE, on: {click: () => turn(page + 1)}}, 'Next page')]);
+      h('button', {disabled: !more, on: {click: () => turn(page + 1)}}, 'Next page')]);
   }
 
   /** @param {number} page */
@@ -141,6 +142,17 @@ function filters(query, project) {
   const text = query.get('q');
   if (text) body.search_text = text;
   return body;
+}
+
+/**
+ * Whether there is a task at this place of the list.
+ * @param {Record<string, any>} body
+ * @param {number} place
+ * @param {AbortSignal} signal
+ */
+async function any(body, place, signal) {
+  const {tasks: found} = await call('tasks.get_all', {...body, only_fields: ['id'], page: place, page_size: 1}, {signal});
+  return found.length > 0;
 }
 
 /**

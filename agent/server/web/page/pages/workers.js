@@ -29,7 +29,10 @@ export default async function workers({root, query, signal, live, title}) {
     listed.sort((/** @type {any} */ a, /** @type {any} */ b) => a.name.localeCompare(b.name));
     keyed(queues, listed, (/** @type {any} */ queue) => queue.id, queueCard);
     const wanted = query.get('queue');
-    if (wanted) { query.delete('queue'); queues.querySelector(`[data-key="${CSS.escape(wanted)}"]`)?.scrollIntoView(); }
+    if (wanted) {
+      query.delete('queue');
+      queues.querySelector(`[data-key="${CSS.escape(wanted)}"]`)?.scrollIntoView();
+    }
   }
 
   /** @param {any} first */

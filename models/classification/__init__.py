@@ -1,0 +1,1 @@
+"""Classification: which class, or which classes, a whole picture belongs to."""

@@ -1,0 +1,1 @@
+"""Class folders and tables become datasets that training never has to doubt."""

@@ -1,0 +1,1 @@
+"""What a classifier is worth: accuracy, F1, calibration, risk and coverage."""

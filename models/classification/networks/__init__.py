@@ -1,0 +1,1 @@
+"""timm classifiers, with their starts and parts that can be frozen."""

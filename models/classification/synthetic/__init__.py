@@ -1,0 +1,1 @@
+"""Pictures that are drawn rather than taken: rice grains of five varieties."""
