@@ -167,10 +167,13 @@ def get_all(call: Call) -> Data:
 
 @action("tasks.get_by_id_ex", mode=Mode.SCAN)
 def get_by_id_ex(call: Call) -> Data:
-    """One task, with the names of what it refers to."""
+    """Tasks by `id`, as the web application asks, or one by `task`; with the names behind ids."""
     only = projection.names(call.body.get("only_fields"))
-    task = call.db.require(TASKS, call.need("task"), projection.heads(only))
-    return {"task": references.expand(call.db, TASKS, [task], only)[0]}
+    several = call.body.get("id") is not None
+    wanted = call.texts("id") if several else [call.need("task")]
+    tasks = [call.db.require(TASKS, identity, projection.heads(only)) for identity in wanted]
+    found = references.expand(call.db, TASKS, tasks, only)
+    return {"tasks": found} if several else {"task": found[0], "tasks": found}
 
 
 @action("tasks.get_all_ex", mode=Mode.SCAN)
