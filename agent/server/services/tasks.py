@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from types import NoneType
 from typing import Any
 
 from .. import clock, outlines, projection, references
@@ -98,6 +99,7 @@ def editable(call: Call, before: Document | None = None) -> Data:
                 **old.get(name, {}),
                 **{k: v for k, v in value.items() if v is not None},
             }
+    check_lists(fields)
     if "output_dest" in body:
         output = fields.get("output", old.get("output", {}))
         fields["output"] = {**(output or {}), "destination": call.text("output_dest")}
@@ -108,6 +110,30 @@ def editable(call: Call, before: Document | None = None) -> Data:
     if "name" in fields and not (fields["name"] or "").strip():
         raise BadRequestError("name: a task needs a name")
     return fields
+
+
+def check_lists(fields: Data) -> None:
+    """Refuse artifacts and models that aren't lists of objects: later calls go through them.
+
+    Raises:
+        BadRequestError: It names the list.
+    """
+    execution, models = fields.get("execution") or {}, fields.get("models") or {}
+    if not isinstance(execution.get("queue"), (str, NoneType)):
+        raise BadRequestError("execution.queue must be a text")
+    lists = {
+        "execution.artifacts": (execution.get("artifacts"), ("key",)),
+        **{f"models.{kind}": (listed, ("model", "name")) for kind, listed in models.items()},
+    }
+    for where, (listed, names) in lists.items():
+        if listed is None:
+            continue
+        if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+            raise BadRequestError(f"{where} must be a list of objects")
+        for item in listed:
+            for name in (*names, "uri", "mode"):
+                if not isinstance(item.get(name), (str, NoneType)):
+                    raise BadRequestError(f"{where}: {name} must be a text")
 
 
 def sections_of(hyperparams: Data) -> Data:
@@ -167,10 +193,13 @@ def get_all(call: Call) -> Data:
 
 @action("tasks.get_by_id_ex", mode=Mode.SCAN)
 def get_by_id_ex(call: Call) -> Data:
-    """One task, with the names of what it refers to."""
+    """Tasks by `id`, as the web application asks, or one by `task`; with the names behind ids."""
     only = projection.names(call.body.get("only_fields"))
-    task = call.db.require(TASKS, call.need("task"), projection.heads(only))
-    return {"task": references.expand(call.db, TASKS, [task], only)[0]}
+    several = call.body.get("id") is not None
+    wanted = call.texts("id") if several else [call.need("task")]
+    tasks = [call.db.require(TASKS, identity, projection.heads(only)) for identity in wanted]
+    found = references.expand(call.db, TASKS, tasks, only)
+    return {"tasks": found} if several else {"task": found[0], "tasks": found}
 
 
 @action("tasks.get_all_ex", mode=Mode.SCAN)
