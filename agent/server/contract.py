@@ -17,6 +17,8 @@ from .errors import BadRequestError
 
 _PATH = Path(__file__).with_name("contract.txt")
 _FLAGS = {"true", "false", "1", "0"}
+_LISTED = {"tasks.get_all parent"}
+"""Filters that are a text by the schemas, for which clients give lists of choices too."""
 _SAYS = {
     "text": "a text",
     "flag": "true or false",
@@ -67,6 +69,9 @@ def check(action: str, body: Mapping[str, Any]) -> None:
                 continue
             if kind == "any" or not _is(value, kind, listed=True):
                 raise BadRequestError(f"{name} must be a list")
+        elif isinstance(value, list) and f"{action.removesuffix('_ex')} {name}" in _LISTED:
+            if not all(item is None or isinstance(item, str) for item in value):
+                raise BadRequestError(f"{name} must be a text, or a list of texts")
         elif not _is(value, kind):
             raise BadRequestError(f"{name} must be {_says(kind)}")
 

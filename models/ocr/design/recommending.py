@@ -100,7 +100,10 @@ def recipe(one: Measured, found: Survey) -> str:
         content |= {"dataset": str(found.source.resolve())}
     kept = ("name", "height", "width", "stride")
     shown = {key: getattr(one.options, key) for key in kept} | network
-    content |= {"train": {"network": shown}}
+    train: dict[str, object] = {"network": shown}
+    if not found.flat:
+        train["resize"] = "stretch"
+    content |= {"train": train}
     comments = [f"# {line}" for line in (f"{one.title}:", *reasons(one, found))]
     body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
     return "\n".join(comments) + "\n" + str(body)

@@ -90,6 +90,8 @@ def test_the_contract_is_that_of_the_installed_sdk() -> None:
     [
         ("tasks.create", {"type": "training"}, "name is missing"),
         ("tasks.create", {"name": 5, "type": "training"}, "name must be a text"),
+        ("tasks.create", {"name": "x", "type": "qc", "parent": ["y"]}, "parent must be a text"),
+        ("tasks.get_all", {"parent": [5]}, "parent must be a text, or a list of texts"),
         ("tasks.get_all", {"page": "x"}, "page must be a whole number"),
         ("tasks.get_all_ex", {"page": "x"}, "page must be a whole number"),
         ("tasks.get_all", {"page": 0.5}, "page must be a whole number"),
@@ -118,6 +120,8 @@ def test_a_wrong_field_is_named(action: str, body: dict[str, Any], says: str) ->
         ("tasks.get_all", {"status": ["-failed", "__$not", "queued", None]}),
         ("tasks.get_all", {"status": "failed"}),
         ("tasks.get_all", {"id": [None, "x"], "tags": None, "no such field": object()}),
+        ("tasks.get_all", {"parent": ["x", None]}),
+        ("tasks.get_all_ex", {"parent": ["x"]}),
         ("models.create", {"name": "x", "uri": None}),
         ("no.such_action", {"x": 1}),
     ],
