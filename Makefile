@@ -18,7 +18,7 @@ PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n logical --maxprocess
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo up down test test-all check format lock bench clean
+.PHONY: help install browser demo up down test test-all check format lock bench clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,10 +47,21 @@ up: install ## Start the embedded server and the agents
 down: install ## End what 'make up' or 'make demo' started
 	@$(BIN)/sightline down
 
-test: install ## Run the tests (under 15 minutes on 2 cores)
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium for the tests of pages ..."; \
+		get="timeout 300 apt-get -qq -y -o DPkg::Lock::Timeout=120 install --no-install-recommends"; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		$$get chromium chromium-driver >/dev/null 2>&1 || \
+			{ timeout 120 apt-get -qq update && $$get chromium chromium-driver; } >/dev/null 2>&1 && exit 0; \
+	fi; \
+	echo "Chromium and its driver aren't here and can't be installed: the tests of pages are skipped."
+
+test: install browser ## Run the tests (under 15 minutes on 2 cores)
 	@for part in $(TESTS); do $(PYTEST) -m "not slow" $$part || exit 1; done
 
-test-all: install ## Run the long tests too: kill series, fuzzing, real trainings (under 80 minutes)
+test-all: install browser ## Run the long tests too: kill series, fuzzing, real trainings (under 80 minutes)
 	@for part in $(TESTS); do $(PYTEST) --timeout 3600 $$part || exit 1; done
 
 check: install ## Lint, format check, types, one-way imports

@@ -84,7 +84,8 @@ def _report(done: Preparation, run: Run) -> None:
     for split, count in done.pictures.items():
         run.value(f"pictures/{split}", count)
     run.value("rejected", len(done.rejected))
-    run.log(f"{len(done.classes)} classes: {', '.join(done.classes)}")
+    if done.classes:
+        run.log(f"{len(done.classes)} classes: {', '.join(done.classes)}")
     if done.rejected:
         rows = [[bad.item, bad.reason] for bad in done.rejected]
         run.log(f"set aside {len(rows)}, such as {rows[0][0]}: {rows[0][1]}")

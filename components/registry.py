@@ -20,10 +20,11 @@ STAGES = {
     "quantize": "components.quantize",
     "benchmark": "components.benchmark",
     "predict": "components.predict",
+    "read": "components.read",
     "publish": "components.publish",
 }
 """Name to module, in the order in which a pipeline runs them; `audit` and `predict` are for people,
-and in no pipeline."""
+and in no pipeline; `read` is in one of its own."""
 
 
 def stage(name: str) -> Stage[Any, Any]:

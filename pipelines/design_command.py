@@ -164,6 +164,6 @@ def _draw(made: Design, folder: Path) -> None:
         figure.write_html(folder / f"{name}.html", include_plotlyjs="directory")
     one = made.recommended or made.measured[0]
     for number, (_, line) in enumerate(made.found.samples, 1):
-        picture = Image.fromarray(figures.line_picture(one, line))
+        picture = Image.fromarray(figures.line_picture(one, line, not made.found.flat))
         picture.save(folder / f"line-{number}.png")
     click.echo(f"{folder}: plots and pictures", err=True)

@@ -138,6 +138,12 @@ GRAPHS = {
             _learning(None),
         ),
         *(_whole(name) for name in families()),
+        Graph(
+            "detect-read",
+            "Find things with a detector, read them with a reader, and measure both together.",
+            (Step("ingest"), Step("read", {"dataset": Result("ingest", "dataset")})),
+            DEFAULT_FAMILY,
+        ),
     )
 }
 """The pipelines by name."""

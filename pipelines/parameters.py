@@ -98,6 +98,8 @@ _EVERYWHERE: Mapping[str, tuple[tuple[Target, ...], str]] = {
     "backbone": ((Target("train", "network.backbone"),), ""),
     "image_size": ((Target("train", "network.image_size"),), ""),
     "epochs": ((Target("train", "epochs"),), ""),
+    "detector": ((Target("read", "detector"),), ""),
+    "reader": ((Target("read", "reader"),), ""),
     "seed": (
         (
             Target("train", "seed"),

@@ -17,6 +17,8 @@ import uvicorn
 
 from .app import build
 from .credentials import write_private
+from .guardian import Guardian
+from .origins import is_loopback
 from .protocol import Protocol
 from .settings import Settings
 
@@ -47,17 +49,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         timeout_keep_alive=600,
         timeout_graceful_shutdown=3,
     )
+    again = [*(sys.argv[1:] if arguments is None else arguments)]
+    again += ["--port", str(listener.getsockname()[1])]
+    guardian = Guardian(again) if settings.restart else None
     with lock, listener:
-        _Server(config, settings).run(sockets=[listener])
+        _Server(config, settings, guardian).run(sockets=[listener])
     return 0
 
 
 class _Server(uvicorn.Server):
     """Says when it is ready, on one line of standard output."""
 
-    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+    def __init__(
+        self, config: uvicorn.Config, settings: Settings, guardian: Guardian | None
+    ) -> None:
         super().__init__(config)
         self._settings = settings
+        self._guardian = guardian
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End in order, which the guardian must hear before the signal ends the process."""
+        if self._guardian is not None:
+            self._guardian.end()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -101,10 +115,22 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         help="wait for the disk at each write, so that a power cut loses nothing either",
     )
     parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name by which clients reach a server that listens on loopback",
+    )
+    parser.add_argument(
         "--webapp",
         type=Path,
         metavar="FOLDER",
         help="serve ClearML's web application, built, from this folder, and not the light page",
+    )
+    parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="start again by itself after a death that nobody asked for",
     )
     found = parser.parse_args(arguments)
     if found.non_responsive_after <= 0:
@@ -117,6 +143,8 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         port=found.port,
         non_responsive_after=found.non_responsive_after,
         power_safe=found.power_safe,
+        names=tuple(found.allow_host),
+        restart=found.restart,
         webapp=found.webapp.absolute() if found.webapp else None,
     )
 
@@ -144,7 +172,7 @@ def _listen(host: str, port: int) -> socket.socket:
             f"can't listen on {host}:{port} ({error.strerror}): another server may be using the "
             "port; choose one with --port"
         ) from error
-    if host not in ("127.0.0.1", "::1", "localhost"):
+    if not is_loopback(host):
         logging.getLogger(__name__).warning(
             "listening on %s: anyone on the network can reach this server, without encryption", host
         )

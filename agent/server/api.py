@@ -72,6 +72,13 @@ class Api:
         except (OverflowError, UnicodeError, RecursionError) as error:
             refused = BadRequestError(f"a value is out of range or not a text: {error}")
             code, answer = 400, failure(name, version, refused)
+        except sqlite3.OperationalError as error:
+            slow = "user-defined function" in str(error)  # `matches` in store.py
+            refused = BadRequestError("a pattern takes too long to match")
+            fault = refused if slow else ApiError(f"General error: {error}", code=500)
+            if not slow:
+                log.exception("%s failed", name)
+            code, answer = fault.code, failure(name, version, fault)
         except Exception as error:
             log.exception("%s failed", name)
             fault = ApiError(f"General error: {type(error).__name__}: {error}", code=500)

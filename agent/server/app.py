@@ -6,24 +6,28 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
-from starlette.applications import Starlette
-from starlette.routing import Mount
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import credentials, services
-from .api import Api
+from . import credentials, removals, services
+from .api import Api, respond
+from .envelope import failure
+from .errors import ApiError
 from .files import PREFIX, FileServer
+from .origins import Doorkeeper
 from .services.workers import forget_silent
-from .settings import Settings
+from .settings import API_VERSION, Settings
 from .store import Store
 from .watchdog import Watchdog
 from .web.door import Door
 
+_REMOVALS_SECONDS = 1.0
+
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings) -> Starlette:
+def build(settings: Settings) -> ASGIApp:
     """Open the state folder and build the application over it.
 
     Raises:
@@ -47,19 +51,41 @@ def build(settings: Settings) -> Starlette:
             except Exception:
                 log.exception("the watchdog stumbled")
 
+    async def remove_files() -> None:
+        while True:
+            await asyncio.sleep(_REMOVALS_SECONDS)
+            try:
+                while gone := removals.waiting(store.reader()):
+                    for name, asked in gone:
+                        await asyncio.to_thread(files.remove, name, asked)
+                    names = [name for name, _ in gone]
+                    await api.write(partial(removals.finish, names=names))
+            except Exception:
+                log.exception("files could not be deleted")
+
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def running() -> AsyncIterator[None]:
         await api.write(services.prepare)
-        task = asyncio.create_task(watch())
+        tasks = [asyncio.create_task(work()) for work in (watch, remove_files)]
         try:
             yield
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()
             api.close()
             store.close()
 
+    doorkeeper = Doorkeeper(settings.host, settings.names)
+
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
-        # The SDK uploads to the bare `/files`, which a mounted route would not match.
+        if scope["type"] == "lifespan":
+            await _live(running(), receive, send)
+            return
+        try:
+            doorkeeper.check(scope)
+        except ApiError as error:
+            await respond(send, error.code, failure(scope["path"][:100], API_VERSION, error))
+            return
         if scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/"):
             await files(scope, receive, send)
         elif pages.takes(scope):
@@ -67,4 +93,19 @@ def build(settings: Settings) -> Starlette:
         else:
             await api(scope, receive, send)
 
-    return Starlette(routes=[Mount("/", app=door)], lifespan=lifespan)
+    return door
+
+
+async def _live(
+    running: contextlib.AbstractAsyncContextManager[None], receive: Receive, send: Send
+) -> None:
+    """Enter when the server starts, leave when it ends, and say so as ASGI wants it."""
+    await receive()
+    try:
+        async with running:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+    except BaseException as error:
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        raise
+    await send({"type": "lifespan.shutdown.complete"})

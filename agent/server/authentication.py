@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from .credentials import Keys, User, basic, digest
 from .documents import CREDENTIALS
 from .errors import UnauthorizedError
@@ -51,8 +53,11 @@ class Authenticator:
             key, secret = basic(value.strip())
             if self._keys.matches(key, secret):
                 return self._keys.user
+            fixed = self._keys.fixed(key, secret)
+            if fixed is not None:
+                return fixed.user
             made = db.get(CREDENTIALS, key)
-            if made is not None and made["digest"] == digest(secret):
+            if made is not None and hmac.compare_digest(made["digest"], digest(secret)):
                 return User(made["user"], made["user_name"], made["company"])
             raise UnauthorizedError("invalid credentials")
         raise UnauthorizedError("missing credentials")

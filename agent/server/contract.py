@@ -17,6 +17,8 @@ from .errors import BadRequestError
 
 _PATH = Path(__file__).with_name("contract.txt")
 _FLAGS = {"true", "false", "1", "0"}
+_LISTED = {"tasks.get_all parent", "models.get_all task"}
+"""Filters that are a text by the schemas, for which clients give lists of choices too."""
 _SAYS = {
     "text": "a text",
     "flag": "true or false",
@@ -28,7 +30,10 @@ _SAYS = {
 
 @cache
 def _contract() -> dict[str, dict[str, str]]:
-    """Field kinds by action; a required field's kind ends in `!`, a list's in `*`."""
+    """Field kinds by action; a required field's kind ends in `!`, a list's in `*`.
+
+    A kind such as `asc|desc` is a text that must be one of these.
+    """
     contract = {}
     for line in _PATH.read_text(encoding="utf-8").splitlines():
         name, *fields = line.split()
@@ -47,28 +52,43 @@ def check(action: str, body: Mapping[str, Any]) -> None:
     Raises:
         BadRequestError: It names the first such field.
     """
-    for name, kind in _contract().get(action, {}).items():
+    # The `_ex` actions take what the plain ones take, and more: a list of ids in place of one.
+    lenient = action.endswith("_ex")
+    for name, kind in _contract().get(action.removesuffix("_ex"), {}).items():
         value = body.get(name)
         if value is None:
-            if kind.endswith("!") and name not in body:
+            if kind.endswith("!") and name not in body and not lenient:
                 raise BadRequestError(f"{name} is missing")
             continue
         kind = kind.rstrip("!")
         if kind.endswith("*"):
             kind = kind.rstrip("*")
             if isinstance(value, list):
-                if not all(item is None or _is(item, kind) for item in value):
-                    raise BadRequestError(f"{name} must be a list, each item {_SAYS[kind]}")
+                if not all(item is None or _is(item, kind, listed=True) for item in value):
+                    raise BadRequestError(f"{name} must be a list, each item {_says(kind)}")
                 continue
-            if kind == "any" or not _is(value, kind):
+            if kind == "any" or not _is(value, kind, listed=True):
                 raise BadRequestError(f"{name} must be a list")
+        elif isinstance(value, list) and f"{action.removesuffix('_ex')} {name}" in _LISTED:
+            if not all(item is None or isinstance(item, str) for item in value):
+                raise BadRequestError(f"{name} must be a text, or a list of texts")
         elif not _is(value, kind):
-            raise BadRequestError(f"{name} must be {_SAYS[kind]}")
+            raise BadRequestError(f"{name} must be {_says(kind)}")
 
 
-def _is(value: Any, kind: str) -> bool:
+def _says(kind: str) -> str:
+    return _SAYS.get(kind) or f"one of {kind.replace('|', ', ')}"
+
+
+def _is(value: Any, kind: str, *, listed: bool = False) -> bool:
     if kind == "any":
         return True
+    if "|" in kind:
+        # In a list there may be markers such as `__$not`, and `-x` for leaving x out.
+        return isinstance(value, str) and (
+            value.removeprefix("-" if listed else "") in kind.split("|")
+            or (listed and value.startswith("__$"))
+        )
     if kind == "text":
         return isinstance(value, str)
     if kind == "table":

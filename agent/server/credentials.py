@@ -12,6 +12,7 @@ import secrets
 import time
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from .settings import API_VERSION, SERVER_VERSION
 
 TOKEN_SECONDS = 30 * 24 * 3600
 """How long a token holds unless a shorter time is asked for."""
+
+ROLES = ("admin", "superuser", "user", "annotator")
+"""What a user may be."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,34 @@ class User:
 
 
 @dataclass(frozen=True)
+class FixedUser:
+    """A further user from the credentials file, who signs in with a name and a password."""
+
+    username: str
+    password: str
+    user: User
+    role: str
+
+
+@dataclass(frozen=True)
 class Keys:
-    """The first user's credentials and the key that signs tokens."""
+    """The first user's credentials, the further users, and the key that signs tokens."""
 
     access_key: str
     secret_key: str
     user: User
     signing_key: str
+    users: tuple[FixedUser, ...] = ()
+
+    def fixed(self, username: str, password: str) -> FixedUser | None:
+        """The further user of this name and password."""
+        found = None
+        for known in self.users:
+            same_name = hmac.compare_digest(username.encode(), known.username.encode())
+            same_word = hmac.compare_digest(password.encode(), known.password.encode())
+            if same_name and same_word:
+                found = known
+        return found
 
     def matches(self, access_key: str, secret_key: str) -> bool:
         """Whether these are the first user's credentials; takes the same time for any guess."""
@@ -76,13 +101,22 @@ class Keys:
             UnauthorizedError: It is forged, expired or not a token.
         """
         try:
-            claims: dict[str, Any] = jwt.decode(
-                token, self.signing_key, algorithms=["HS256"], options={"require": ["exp"]}
-            )
+            claims = _claims(token, self.signing_key)
+            if not claims["exp"] > time.time():
+                raise UnauthorizedError("invalid or expired token: Signature has expired")
             identity = claims["identity"]
             return User(identity["user"], identity["user_name"], identity["company"])
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
             raise UnauthorizedError(f"invalid or expired token: {error}") from error
+
+
+@lru_cache(maxsize=1024)
+def _claims(token: str, signing_key: str) -> dict[str, Any]:
+    """What a token says, its signature checked; a client sends the same one with each call."""
+    claims: dict[str, Any] = jwt.decode(
+        token, signing_key, algorithms=["HS256"], options={"require": ["exp"], "verify_exp": False}
+    )
+    return claims
 
 
 def digest(secret: str) -> str:
@@ -124,13 +158,36 @@ def load(credentials: Path, signing_key: Path) -> Keys:
         found = json.loads(credentials.read_text())
         access_key, secret_key = str(found["access_key"]), str(found["secret_key"])
         name = str(found.get("user") or "sightline")
+        listed = list(found.get("users") or [])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{credentials}: expected JSON with access_key, secret_key and user ({error!r})"
         ) from error
     company = uuid.uuid5(uuid.NAMESPACE_URL, "sightline:company").hex
-    user = User(uuid.uuid5(uuid.NAMESPACE_URL, f"sightline:user:{name}").hex, name, company)
-    return Keys(access_key, secret_key, user, signing_key.read_text().strip())
+    user = _user(name, name, company)
+    users = tuple(_fixed(credentials, entry, company) for entry in listed)
+    names = [name, *(known.username for known in users)]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{credentials}: users: each needs a name of its own")
+    return Keys(access_key, secret_key, user, signing_key.read_text().strip(), users)
+
+
+def _user(username: str, name: str, company: str) -> User:
+    return User(uuid.uuid5(uuid.NAMESPACE_URL, f"sightline:user:{username}").hex, name, company)
+
+
+def _fixed(credentials: Path, entry: Any, company: str) -> FixedUser:
+    if not isinstance(entry, dict) or not all(
+        isinstance(entry.get(key), str) and entry[key] for key in ("username", "password")
+    ):
+        raise ValueError(f"{credentials}: users: each needs a username and a password")
+    role = entry.get("role") or "user"
+    if role not in ROLES:
+        raise ValueError(f"{credentials}: users: role must be one of {', '.join(ROLES)}")
+    name = str(entry.get("name") or entry["username"])
+    return FixedUser(
+        entry["username"], entry["password"], _user(entry["username"], name, company), role
+    )
 
 
 def write_private(path: Path, text: str) -> None:

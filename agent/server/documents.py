@@ -56,6 +56,9 @@ _SHARED = {
     "system_tags", "comment", "project", "parent",
 }  # fmt: skip
 
+OUTLINE = "_outline"
+"""The field of a task that holds the id of its parameters' outline; clients don't see it."""
+
 STATISTICS = ("project", "status", "system_tags", "started", "completed", "active_duration")
 """All that a project's statistics are made of: an index of it spares reading the documents."""
 
@@ -75,13 +78,13 @@ TASKS = Collection(
     columns=(
         "name", "project", "parent", "type", "status", "user", "created", "started", "completed",
         "last_update", "last_change", "tags", "system_tags", "active_duration", "comment",
-        "last_iteration",
+        "last_iteration", OUTLINE,
     ),
     indexes=(("parent",), ("name",), STATISTICS),
     lists_by=(("last_update",), ("project", "last_update"), ("status", "last_update")),
     filtered=(
         "id", "name", "project", "parent", "type", "status", "user", "tags", "system_tags",
-        "comment", "created", "started", "completed", "last_change", "last_iteration",
+        "comment", "created", "started", "completed", "last_change", "last_iteration", OUTLINE,
     ),
     parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
     lists=frozenset({"models.input", "models.output", "execution.artifacts"}),
@@ -173,4 +176,12 @@ USERS = Collection(
     parts=frozenset({"preferences"}),
 )  # fmt: skip
 
-ALL = (TASKS, MODELS, PROJECTS, QUEUES, WORKERS, CREDENTIALS, USERS)
+OUTLINES = Collection(
+    table="outlines",
+    noun="outline",
+    fields=frozenset({"id", "names"}),
+    columns=(),
+    indexes=(),
+)
+
+ALL = (TASKS, MODELS, PROJECTS, QUEUES, WORKERS, CREDENTIALS, USERS, OUTLINES)

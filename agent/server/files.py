@@ -16,8 +16,8 @@ import stat
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import BinaryIO
-from urllib.parse import unquote
+from typing import Any, BinaryIO
+from urllib.parse import unquote, urlsplit
 
 from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
@@ -26,10 +26,11 @@ from . import requests
 from .api import respond
 from .authentication import Authenticator
 from .credentials import Keys
-from .encoding import dumps
+from .encoding import encode, loads
 from .errors import ApiError, BadRequestError, UnauthorizedError
 from .multipart import Parts
 from .peer import peer_of
+from .removals import was_removed
 from .settings import Settings
 from .store import Store
 from .tickets import Tickets
@@ -38,6 +39,9 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/files"
 """Where files are served; the API has the rest of the addresses."""
+
+DELETE_MANY = "/delete_many"
+"""Where a list of files to delete is posted to, below `PREFIX`."""
 
 _CHUNK = 1 << 20  # bytes read or written at once, each time in a thread
 
@@ -83,19 +87,25 @@ class FileServer:
             if method == "PUT":
                 names = [await self._receive_whole(name, receive)]
             else:
+                if name == DELETE_MANY and "json" in headers.get("content-type", ""):
+                    await respond(send, 200, encode(await self._delete_many(receive)))
+                    return
                 names = await self._receive_parts(name, headers.get("content-type", ""), receive)
-            await respond(send, 200, dumps(names).encode())
+            await respond(send, 200, encode(names))
         elif method in ("GET", "HEAD"):
             await self._download(name, scope, receive, send)
         elif method == "DELETE":
-            await asyncio.to_thread(self._delete, name)
+            try:
+                await asyncio.to_thread(self._delete, name)
+            except ApiError as error:
+                if error.code != 404 or not was_removed(self._store.reader(), name):
+                    raise
             await _text(send, 200, "deleted")
         else:
             await _text(send, 405, f"{method} is not served here")
 
     async def _download(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
-        path = self._path(name)
-        found = await asyncio.to_thread(_regular, path)
+        path, found = await asyncio.to_thread(self._found, name)
         if found is None:
             await _text(send, 404, f"no such file: {name}")
             return
@@ -111,6 +121,25 @@ class FileServer:
             },
         )
         await answer(scope, receive, send)
+
+    async def _delete_many(self, receive: Receive) -> dict[str, Any]:
+        """Delete the files of `urls`; what couldn't be is listed by the reason."""
+        body = loads(b"".join([chunk async for chunk in _stream(receive)]) or b"{}")
+        urls = body.get("urls") if isinstance(body, dict) else None
+        if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+            raise BadRequestError("urls must be a list of addresses")
+        deleted: dict[str, str] = {}
+        errors: dict[str, list[str]] = {}
+        for url in urls:
+            try:
+                path = urlsplit(url).path
+                name = unquote(path[len(PREFIX) :] if path.startswith(f"{PREFIX}/") else path)
+                await asyncio.to_thread(self._delete, name)
+                deleted[url] = name
+            except (ApiError, ValueError, OSError) as error:
+                reason = "not found" if getattr(error, "code", 0) == 404 else str(error)
+                errors.setdefault(reason, []).append(url)
+        return {"deleted": deleted, "errors": errors}
 
     async def _receive_whole(self, name: str, receive: Receive) -> str:
         upload = Upload(self._incoming)
@@ -164,9 +193,31 @@ class FileServer:
             raise BadRequestError("the name is too long")
         return self._root.joinpath(*pieces)
 
-    def _delete(self, name: str) -> None:
+    def _found(self, name: str) -> tuple[Path, os.stat_result | None]:
+        """The file of a name.
+
+        The SDK quotes names with other than ASCII letters twice in some addresses and once in
+        others; uploads are unquoted, so a name that isn't there is tried unquoted too.
+        """
         path = self._path(name)
-        if _regular(path) is None:
+        found = _regular(path)
+        if found is None and "%" in name:
+            path = self._path(unquote(name))
+            found = _regular(path)
+        return path, found
+
+    def remove(self, name: str, asked: float) -> None:
+        """Delete a file that shall go, unless another has been put there since that was asked."""
+        try:
+            _path, found = self._found(name)
+            if found is not None and found.st_mtime <= asked:
+                self._delete(name)
+        except (ApiError, OSError) as error:
+            log.warning("%s stays: %s", name, error)
+
+    def _delete(self, name: str) -> None:
+        path, found = self._found(name)
+        if found is None:
             raise ApiError(f"no such file: {name}", code=404)
         path.unlink()
         for folder in path.parents:

@@ -10,6 +10,8 @@ import re
 import struct
 from typing import Any
 
+import regex
+
 from .errors import BadRequestError
 
 _LIMIT = 10_000  # characters; longer ones are a mistake or an attack
@@ -42,8 +44,8 @@ def compare(sql: str, pattern: str) -> tuple[str, list[Any]]:
         if not end:
             return f"instr({sql}, ?) > 0", [text]
     try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        regex.compile(pattern)
+    except (regex.error, RecursionError, OverflowError) as error:
         raise BadRequestError(f"not a regular expression: {pattern!r}: {error}") from error
     return f"matches(?, {sql})", [pattern]
 

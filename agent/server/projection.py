@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .documents import Collection
+from .documents import OUTLINE, Collection
 from .errors import BadRequestError
 from .store import Document
 
@@ -33,6 +33,8 @@ def project(collection: Collection, document: Document, only_fields: list[str] |
     A name that goes into an absent field leaves the object that would hold it (`runtime.version`
     gives `runtime: {}`): the SDK counts on that. Names after a `-` are left out instead.
     """
+    if only_fields is None or any(name.startswith("-") for name in only_fields):
+        document.pop(OUTLINE, None)
     if only_fields is None:
         return complete(collection, document, collection.objects)
     excluded = [name[1:] for name in only_fields if name.startswith("-")]

@@ -23,7 +23,9 @@ class Settings:
         port: Port to listen on; 0 takes a free one.
         non_responsive_after: Seconds without a sign of life after which a running task is stopped.
         power_safe: Wait for the disk at each commit, so that a power cut loses nothing either.
+        names: Further names by which clients reach a server that listens on loopback.
         webapp: The folder of ClearML's web application, built; None serves our own light page.
+        restart: Start again after a death that nobody asked for.
         max_body: Bytes of an API request, after decompression, that are accepted.
     """
 
@@ -33,6 +35,8 @@ class Settings:
     port: int = 8008
     non_responsive_after: float = 7200.0
     power_safe: bool = False
+    names: tuple[str, ...] = ()
+    restart: bool = False
     webapp: Path | None = None
     max_body: int = 256 * 1024 * 1024
 

@@ -13,10 +13,13 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import regex
 
 from . import schema
 from .documents import Collection
@@ -83,15 +86,18 @@ class Session:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query and return all its rows."""
+        _budget.end = None
         return self.connection.execute(sql, values).fetchall()
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Run a query and return its first row."""
+        _budget.end = None
         found: tuple[Any, ...] | None = self.connection.execute(sql, values).fetchone()
         return found
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run a statement; returns how many rows it changed."""
+        _budget.end = None
         return self.connection.execute(sql, values).rowcount
 
     def insert_row(self, sql: str, values: Sequence[Any] = ()) -> int:
@@ -197,11 +203,14 @@ class Session:
         table = collection.table
         plans = [row[3] for row in self.rows(f"EXPLAIN QUERY PLAN {sql}", values)]
         plan = next((plan for plan in plans if f" {table}" in plan), "")
-        narrow = " INDEX " in plan and f" INDEX {table}_by_" not in plan
-        ordered = narrow and " WHERE 1 ORDER" in sql  # the first rows of a narrow index will do
-        if not plan.startswith(f"SCAN {table}") or f" {table}_by_" in plan or ordered:
+        if f"{table}.doc" in sql or f" {table}_by_" in plan:  # each document is read anyway
             return ""
-        if f"{table}.doc" in sql:  # each document is read anyway
+        for names in collection.lists_by:  # found by a narrow index that a list's index begins like
+            if plan.startswith(f"SEARCH {table}") and re.search(rf"\({names[0]}[=>]", plan):
+                return f" INDEXED BY {schema.list_index(collection, names)}"
+        narrow = " INDEX " in plan
+        ordered = narrow and " WHERE 1 ORDER" in sql  # the first rows of a narrow index will do
+        if not plan.startswith(f"SCAN {table}") or ordered:
             return ""
         return f" INDEXED BY {schema.list_index(collection, collection.lists_by[0])}"
 
@@ -296,10 +305,23 @@ def marks(values: Sequence[Any]) -> str:
     return ",".join("?" * len(values))
 
 
+_PATIENCE = 1.0
+"""Seconds that one query may spend on matching patterns."""
+
+_budget = threading.local()
+"""The end of the present query's patience, for each thread."""
+
+
 @lru_cache(maxsize=256)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
+def _pattern(pattern: str) -> Any:
+    return regex.compile(pattern)
 
 
 def _matches(pattern: str, value: Any) -> bool:
-    return value is not None and _pattern(pattern).search(str(value)) is not None
+    """The SQL function `matches`. A pattern that takes too long ends the query with an error."""
+    if value is None:
+        return False
+    now = time.monotonic()
+    if _budget.end is None:
+        _budget.end = now + _PATIENCE
+    return _pattern(pattern).search(str(value), timeout=max(1e-3, _budget.end - now)) is not None

@@ -12,6 +12,8 @@ from typing import ParamSpec
 
 import click
 
+from agent.stack.server_commands import server
+
 P = ParamSpec("P")
 
 
@@ -157,5 +159,5 @@ def open_page(task: str | None, link: bool) -> None:
         click.echo(f"opening {show(task=task)}")
 
 
-COMMANDS: tuple[click.Command, ...] = (up, status, open_page, logs, down, credentials)
+COMMANDS: tuple[click.Command, ...] = (up, status, open_page, logs, down, credentials, server)
 """For the command line to register."""

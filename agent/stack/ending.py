@@ -14,7 +14,7 @@ from agent.stack.credentials import load_credentials
 from agent.stack.errors import StackError
 from agent.stack.home import find_home
 from agent.stack.lock import exclusive
-from agent.stack.starting import SERVER_ROLE
+from agent.stack.server_process import SERVER_ROLE, server_process
 from agent.stack.state import load_state, save_state
 
 _SERVER_GRACE_S = 10.0
@@ -87,7 +87,7 @@ def down(
                         say(f"task {task} was running: now stopped")
             except StackError as error:
                 say(f"the server's list of agents and tasks stays as it is: {error}")
-        server = processes.find(state.server)
+        server = server_process(state)
         if server:
             ended.append(SERVER_ROLE)
             say(f"ending the server (pid {server.pid})")

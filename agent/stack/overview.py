@@ -14,6 +14,7 @@ from agent.stack.api import Api, answers
 from agent.stack.credentials import load_credentials
 from agent.stack.errors import StackError
 from agent.stack.home import find_home
+from agent.stack.server_process import server_process
 from agent.stack.state import AgentRecord, StackState, load_state
 
 
@@ -131,7 +132,7 @@ def status(*, home: Path | str | None = None) -> StackStatus:
     if state is None or state.port is None:
         server = ServerStatus("", None, None, reachable=False)
         return StackStatus(place.root, server, problems=("no stack here; run: sightline up",))
-    process = processes.find(state.server)
+    process = server_process(state)
     server = ServerStatus(
         url=state.url,
         pid=process.pid if process else None,

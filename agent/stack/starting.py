@@ -26,6 +26,7 @@ from agent.stack.errors import StackError
 from agent.stack.home import StackHome, find_home, write_private
 from agent.stack.lock import exclusive
 from agent.stack.pages import check_webapp
+from agent.stack.server_process import SERVER_ROLE, server_process
 from agent.stack.state import (
     AgentRecord,
     ProcessRecord,
@@ -35,7 +36,6 @@ from agent.stack.state import (
     save_state,
 )
 
-SERVER_ROLE = "server"
 LOST_REASON = "Forced stop (non-responsive)"
 """What ClearML Server's own watchdog writes when a task's process is gone."""
 
@@ -154,7 +154,7 @@ def _server_up(
     say: Tell,
 ) -> tuple[StackState, bool]:
     """See that the server answers; the new state, and whether it had to be started."""
-    running = processes.find(state.server)
+    running = server_process(state)
     if running and state.port is not None:
         if (port or state.port, host or state.host) != (state.port, state.host):
             raise StackError(
@@ -166,7 +166,7 @@ def _server_up(
                 f"the server is up and shows {state.webapp or 'its own page'}; to change that: "
                 f"sightline down && sightline up --webapp {webapp or 'none'}"
             )
-        if wait_until_answers(state.url, 10.0, lambda: processes.find(state.server) is not None):
+        if wait_until_answers(state.url, 10.0, lambda: server_process(state) is not None):
             write_private(
                 home.client_conf,
                 client_configuration(state.url, credentials, home.cache / "clearml"),
@@ -191,6 +191,7 @@ def _server_up(
     environment = base_environment(state.id, SERVER_ROLE) | {"PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "agent.server", "--state", str(home.server)]
     command += ["--host", host, "--port", str(state.port), "--credentials", str(home.credentials)]
+    command += ["--restart"]
     command += ["--webapp", state.webapp] if state.webapp else []
     began = time.monotonic()
     record = processes.launch(command, environment, home.server, home.logs / "server.log")

@@ -55,7 +55,8 @@ class ToleranceOptions(Options):
     score: float = Field(1e-4, gt=0.0, le=1.0)
     """Difference of confidence."""
     position: float = Field(0.1, gt=0.0)
-    """Largest distance between two boxes' edges, pixels of the picture."""
+    """Largest distance between the edges of two results, pixels of the picture, where results have
+    places."""
     outside: Fraction = 0.01
     """Share of results that may be further off: near ties between candidates can fall either way
     with the last bit."""

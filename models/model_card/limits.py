@@ -33,13 +33,14 @@ def _few(card: ModelCard, statistics: Mapping[str, Any], terms: CardTerms) -> li
     ):
         if split not in statistics:
             continue
-        classes = statistics[split].get("classes", {})
-        counts = {name: classes.get(name, {}).get(terms.counted, 0) for name in card.class_names}
+        counts = {name: terms.in_class(statistics[split], name) for name in card.class_names}
         few = {name: count for name, count in counts.items() if count < least}
         if few:
             shown = ", ".join(f"{name} ({count})" for name, count in list(few.items())[:_MOST])
-            more = f" and {len(few) - _MOST} more classes" if len(few) > _MOST else ""
-            lines.append(f"Classes {verb} fewer than {least} {terms.things}: {shown}{more}.")
+            more = f" and {len(few) - _MOST} more" if len(few) > _MOST else ""
+            lines.append(
+                f"{terms.classes} {verb} fewer than {least} {terms.things}: {shown}{more}."
+            )
     return lines
 
 

@@ -22,7 +22,7 @@ def sections(card: ModelCard, evidence: Evidence) -> list[Block]:
     """Write the card's blocks, without its title and pictures."""
     terms = family(card.family).card_terms()
     return [
-        *_summary(card),
+        *_summary(card, terms),
         *_data(card, evidence, terms),
         *_figures(card, evidence, terms),
         *_speed(evidence),
@@ -35,14 +35,14 @@ def sections(card: ModelCard, evidence: Evidence) -> list[Block]:
     ]
 
 
-def _summary(card: ModelCard) -> Iterator[Block]:
+def _summary(card: ModelCard, terms: CardTerms) -> Iterator[Block]:
     names = card.class_names
     more = f" and {len(names) - _MOST_CLASSES} more" if len(names) > _MOST_CLASSES else ""
     size = f"{card.preprocessing.width} x {card.preprocessing.height}"
     yield Paragraph(
         f"Task: {card.family}. Network: {_network(card)}. Input: RGB, {size} pixels "
         f"({card.preprocessing.resize_mode})."
-        + (f" Classes: {', '.join(names[:_MOST_CLASSES])}{more}." if names else "")
+        + (f" {terms.classes}: {', '.join(names[:_MOST_CLASSES])}{more}." if names else "")
     )
     limit = card.threshold
     if limit.metric is None:
@@ -79,15 +79,17 @@ def _data(card: ModelCard, evidence: Evidence, terms: CardTerms) -> Iterator[Blo
         )
     splits = [split for split in ("train", "val", "test") if split in statistics]
     if splits:
-        rows = [["pictures", *(str(statistics[split].get("pictures", "")) for split in splits)]]
-        if terms.empty:
-            empty = (str(statistics[split].get("empty", "")) for split in splits)
-            rows.append([terms.empty, *empty])
+        totals = [*terms.totals, *([(terms.empty, "empty")] if terms.empty else [])]
+        rows = [
+            [said, *(str(statistics[split].get(key, "")) for split in splits)]
+            for said, key in totals
+        ]
         names = card.class_names[:_MOST_CLASSES]
-        for name in names:
-            counts = [statistics[split].get("classes", {}).get(name, {}) for split in splits]
-            rows.append([name, *(str(count.get(terms.counted, 0)) for count in counts)])
-        yield Table([f"{terms.things} by class" if names else "", *splits], rows)
+        rows += [
+            [name, *(str(terms.in_class(statistics[one], name)) for one in splits)]
+            for name in names
+        ]
+        yield Table([f"{terms.things} by {terms.a_class}" if names else "", *splits], rows)
 
 
 def _figures(card: ModelCard, evidence: Evidence, terms: CardTerms) -> Iterator[Block]:
@@ -154,7 +156,7 @@ def _by_class(evidence: Evidence, terms: CardTerms) -> Iterator[Block]:
     if not columns:
         return
     file = f" ({evidence.artifact})" if evidence.artifact else ""
-    yield Heading(f"By class, on {split}{file}")
+    yield Heading(f"By {terms.a_class}, on {split}{file}")
     cells = [[_cell(row.get(name)) for name in columns] for row in rows[:_MOST_CLASSES]]
     yield Table(columns, cells)
     if len(rows) > _MOST_CLASSES:

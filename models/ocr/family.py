@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from models.deployment.entry import Standalone
+    from models.model_card.terms import CardTerms
     from models.package import ModelCard
     from models.training.options import FinetuneOptions
 
@@ -164,6 +165,21 @@ class Ocr:
         from models.ocr.result_tensors import result_tensors
 
         return result_tensors(results)
+
+    def card_terms(self) -> CardTerms:
+        """Speak of lines, their texts and the characters in them."""
+        from models.model_card.terms import CardTerms
+
+        return CardTerms(
+            figures=("exact_match", "cer", "edit_distance", "precision", "coverage"),
+            class_columns=("class", "true", "recall", "precision", "most often taken for"),
+            things="occurrences",
+            counted="",
+            totals=(("lines", "lines"), ("different texts", "texts")),
+            classes_key="characters",
+            a_class="character",
+            classes="Characters",
+        )
 
     def standalone(self, card: ModelCard) -> Standalone:
         """Describe the shipped reader."""

@@ -43,7 +43,7 @@ class QuantizeOptions(Options):
     """For OpenVINO: `performance` takes symmetric ranges for activations; `mixed` asymmetric ones
     where values have both signs, a little slower and nearer to float."""
     model_type: Literal["auto", "transformer", "none"] = "auto"
-    """For OpenVINO: NNCF's scheme for attention. `auto` takes it for networks with queries."""
+    """For OpenVINO: NNCF's scheme for attention. `auto` takes it for networks built on it."""
     fast_bias_correction: bool = True
     """For OpenVINO: correct the layers' biases from averages; false does it layer after layer,
     nearer to float and many times slower."""

@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--calls", type=int, default=50)
     parser.add_argument("--rescue", type=float, default=0.0, metavar="MINUTES")
+    parser.add_argument("--rescue-size", type=int, default=256, metavar="PIXELS")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as scratch:
@@ -128,7 +129,7 @@ def rescue(arguments: argparse.Namespace, scratch: Path) -> None:
             "network": {
                 "name": "yolox",
                 "backbone": "mobilenetv3_small_050",
-                "image_size": 256,
+                "image_size": arguments.rescue_size,
                 "hidden_width": 64,
             },
             "epochs": 100,
@@ -136,6 +137,8 @@ def rescue(arguments: argparse.Namespace, scratch: Path) -> None:
             "validate_every": 5,
             "checkpoint_every": 100,
             "device": "cpu",
+            "threads": arguments.threads,
+            "workers": 0,
             "precision": "float32",
             "optimizer": {"lr": 1e-3},
             "samples": {"count": 0},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from models.benchmark import read_record
+from models.benchmark.hardware import hardware
+from models.benchmark.record import BenchmarkRecord, Latency, Row
 from models.package import ModelPackage, zip_package
+from pipelines.benchmark_table import show
 from pipelines.cli import main
 
 FAST = ("--seconds", "0.1", "--rounds", "1", "--batches", "1,2", "--bfloat16", "never")
@@ -93,3 +98,54 @@ def test_help_loads_nothing_heavy_and_keeps_its_lines() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "sightline benchmark new/ prepared/ --baseline old/ --output figures/" in done.stdout
     assert done.stdout.strip().endswith("[]") and "\b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("width", "terminal", "gone", "there"),
+    [
+        (80, True, ("start s", "p90"), ("mAP", "p50 ms", "network")),
+        (200, True, (), ("start s", "spread", "size MB")),
+        (80, False, (), ("start s", "spread", "size MB")),
+    ],
+)
+def test_a_narrow_window_goes_without_columns_rather_than_break_figures(
+    width: int, terminal: bool, gone: tuple[str, ...], there: tuple[str, ...]
+) -> None:
+    latency = Latency(calls=9, p50=1234.56, p90=2345.67, p99=3456.78, rounds=(1.0,), fastest=1.0)
+    row = Row(
+        file="openvino-int8/a-rather-long-name-of-a-model.xml",
+        format="openvino",
+        precision="int8",
+        runtime="openvino",
+        device="CPU",
+        bytes=10_000_000,
+        metrics={"mAP": 0.4321, "mAP50": 0.8765},
+        end_to_end=latency,
+        network=latency,
+        memory_mb=321.4,
+    )
+    record = BenchmarkRecord(
+        created="2026-01-01T00:00:00Z",
+        family="detection",
+        metric="mAP",
+        model="m",
+        dataset="d",
+        dataset_hash="h",
+        split="test",
+        pictures=10,
+        threads=2,
+        device="cpu",
+        seconds=1.0,
+        rounds=1,
+        hardware=hardware(),
+        rows=(row,),
+    )
+    text = io.StringIO()
+    show(record, Console(file=text, width=width, force_terminal=terminal, color_system=None))
+    table, _, rest = text.getvalue().partition("└")
+    assert all(name in table for name in there) and not any(name in table for name in gone)
+    assert "0.4321" in table and "1234.56" in table
+    hint = rest.partition("a wider window shows more, --output all:")[2].replace("\n", " ")
+    assert all(name in hint for name in gone) and bool(hint) == bool(gone)
+    if not terminal:
+        assert row.label in table

@@ -145,6 +145,8 @@ def test_an_unknown_parameter_on_the_task_is_refused() -> None:
     [
         ("demo", "detection"),
         ("detection/bccd", "detection"),
+        ("ocr/digits", "ocr"),
+        ("ocr/bars", "ocr"),
         ("classification/rice", "classification"),
         ("classification/signs", "classification"),
         ("classification/rice_vit", "classification"),
@@ -153,6 +155,16 @@ def test_an_unknown_parameter_on_the_task_is_refused() -> None:
 def test_the_recipes_are_right(name: str, family: str) -> None:
     made = plan("data.source=/raw", file=ROOT / "configs" / f"{name}.yaml")
     assert made.recipe.graph.name == made.recipe.family == family
+
+
+def test_the_chain_asks_for_its_two_models() -> None:
+    file = ROOT / "configs" / "ocr" / "detect-read.yaml"
+    with pytest.raises(OptionError, match=r"detector is needed(.|\n)*reader is needed"):
+        plan(file=file)
+    made = plan("detector=one", "reader=other", file=file)
+    assert made.options["read"]["detector"] == "one"
+    assert made.options["read"]["reader"] == "other"
+    assert made.recipe.graph.step("read").parents == ["ingest"]
 
 
 def test_parameters_have_names_that_the_web_ui_can_refer_to() -> None:

@@ -21,3 +21,5 @@ def prepare(call: Call) -> None:
 
     default_queue(call)
     ensure(call, call.keys.user)
+    for known in call.keys.users:
+        ensure(call, known.user, known.role)

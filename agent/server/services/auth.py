@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 
 from .. import clock
-from ..credentials import digest
-from ..documents import CREDENTIALS
-from ..errors import BadRequestError
+from ..credentials import ROLES, digest
+from ..documents import CREDENTIALS, USERS
+from ..errors import ApiError, BadRequestError, UnauthorizedError
 from ..registry import Call, Data, Mode, action
 from .web import cookie
 
 
-@action("auth.login")
+@action("auth.login", "auth.create_token")
 def login(call: Call) -> Data:
     """A token for the caller, whose credentials or older token were checked at the door."""
     seconds = call.number("expiration_sec")
@@ -22,6 +22,32 @@ def login(call: Call) -> Data:
     if call.settings.webapp is not None:
         call.cookies.append(cookie(call, token))
     return {"token": token}
+
+
+@action("auth.validate_token")
+def validate_token(call: Call) -> Data:
+    """Whether a token is good; if it isn't, why."""
+    try:
+        call.keys.user_of(call.need("token"))
+    except UnauthorizedError as error:
+        return {"valid": False, "msg": error.message}
+    return {"valid": True, "msg": "OK"}
+
+
+@action("auth.edit_user", mode=Mode.WRITE)
+def edit_user(call: Call) -> Data:
+    """Change a user's role; only an administrator may."""
+    role = call.text("role")
+    identity = call.text("user") or call.user.id
+    call.db.require(USERS, identity)
+    if (call.db.get(USERS, call.user.id) or {}).get("role") != "admin":
+        raise ApiError("only an administrator may change a role", code=403, subcode=20)
+    if role is None:
+        return {"updated": 0, "fields": {}}
+    if role not in ROLES:
+        raise BadRequestError(f"role must be one of {', '.join(ROLES)}")
+    call.db.patch(USERS, identity, {"role": role})
+    return {"updated": 1, "fields": {"role": role}}
 
 
 @action("auth.create_credentials", mode=Mode.WRITE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import metadata
 
 from ..registry import Call, Data, action
-from ..settings import API_VERSION, SERVER_VERSION
 
 
 @action("debug.ping", public=True)
@@ -16,15 +15,4 @@ def ping(call: Call) -> Data:
         "server": "sightline",
         "version": metadata.version("sightline"),
         "state_id": (call.settings.state / "id").read_text().strip(),
-    }
-
-
-@action("server.info")
-def info(_: Call) -> Data:
-    """The versions that clients ask for."""
-    return {
-        "version": SERVER_VERSION,
-        "build": "sightline",
-        "commit": "",
-        "endpoints_version": API_VERSION,
     }

@@ -25,6 +25,8 @@ def _fields(call: Call) -> Data:
     for name in ("tags", "system_tags"):
         if call.body.get(name) is not None:
             fields[name] = list(dict.fromkeys(call.texts(name)))
+    if call.body.get("created") is not None:
+        fields["created"] = clock.normalize(call.need("created"))
     if call.body.get("ready") is not None:
         fields["ready"] = call.flag("ready")
     if call.body.get("metadata") is not None:
@@ -118,10 +120,13 @@ def get_all_ex(call: Call) -> Data:
 
 @action("models.get_by_id_ex", mode=Mode.SCAN)
 def get_by_id_ex(call: Call) -> Data:
-    """One model, with the names of what it refers to."""
+    """Models by `id`, or one by `model`; with the names behind ids."""
     only = projection.names(call.body.get("only_fields"))
-    model = call.db.require(MODELS, call.need("model"), projection.heads(only))
-    return {"model": references.expand(call.db, MODELS, [model], only)[0]}
+    several = call.body.get("id") is not None
+    wanted = call.texts("id") if several else [call.need("model")]
+    models = [call.db.require(MODELS, identity, projection.heads(only)) for identity in wanted]
+    found = references.expand(call.db, MODELS, models, only)
+    return {"models": found} if several else {"model": found[0], "models": found}
 
 
 @action("models.get_frameworks", mode=Mode.SCAN)

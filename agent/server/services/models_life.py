@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import removals
 from ..documents import MODELS, TASKS
 from ..errors import ApiError, NotFoundError
 from ..registry import Call, Data, Mode, action
@@ -119,6 +120,8 @@ def delete_model(call: Call, identity: str, *, force: bool) -> Data:
             raise ApiError(f"Model's task is published: id={identity}", subcode=205)
     call.db.delete(MODELS, identity)
     ingest.forget(call.db, identity)
+    if call.flag("delete_external_artifacts") and model.get("uri"):
+        removals.schedule(call, [model["uri"]])
     maker = call.db.get(TASKS, model["task"], heads=()) if model.get("task") else None
     if maker is not None:
         _untie(call, maker, identity)

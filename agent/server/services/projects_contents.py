@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import references, tree
+from .. import outlines, references, tree
 from ..documents import MODELS, PROJECTS, TASKS, USERS, Collection
 from ..encoding import loads
 from ..errors import BadRequestError
@@ -85,19 +85,8 @@ def _page(call: Call, found: list[Any], key: str) -> Data:
 @action("projects.get_hyper_parameters", mode=Mode.SCAN)
 def get_hyper_parameters(call: Call) -> Data:
     """The sections and names of the hyperparameters in use."""
-    where = within(call, TASKS, "project")
-    rows = call.db.rows(
-        "SELECT DISTINCT s.key, n.key FROM tasks JOIN tasks_parts p ON p.id = tasks.id AND "  # noqa: S608
-        "p.part = 'hyperparams', json_each(p.value) s, json_each(s.value) n "
-        f"WHERE {_of_tasks(where)} ORDER BY 1, 2",
-        where.values,
-    )
-    return _page(call, [{"section": s, "name": n} for s, n in rows], "parameters")
-
-
-def _of_tasks(where: Where) -> str:
-    """A condition on the column `project` where another table is joined."""
-    return where.sql.replace('"project"', "tasks.project")
+    found = outlines.names_of(call.db, within(call, TASKS, "project"))
+    return _page(call, [{"section": s, "name": n} for s, n in found], "parameters")
 
 
 @action("projects.get_hyperparam_values", mode=Mode.SCAN)
@@ -105,11 +94,17 @@ def get_hyperparam_values(call: Call) -> Data:
     """The values that a hyperparameter has been given."""
     section, name = call.need("section"), call.need("name")
     where = within(call, TASKS)
+    value, bound = "json_extract(p.value, ?)", [f'$."{section}"."{name}".value']
+    if '"' in section + name:  # which no path can hold
+        value = (
+            "(SELECT json_extract(n.value, '$.value') FROM json_each(p.value) s, "
+            "json_each(s.value) n WHERE s.key = ? AND n.key = ?)"
+        )
+        bound = [section, name]
     rows = call.db.rows(
-        "SELECT DISTINCT json_extract(n.value, '$.value') FROM tasks JOIN tasks_parts p ON "  # noqa: S608
-        "p.id = tasks.id AND p.part = 'hyperparams', json_each(p.value) s, json_each(s.value) n "
-        f"WHERE s.key = ? AND n.key = ? AND {_of_tasks(where)} ORDER BY 1",
-        (section, name, *where.values),
+        f"SELECT DISTINCT {value} FROM tasks_parts p WHERE p.part = 'hyperparams' AND p.id IN "  # noqa: S608
+        f"(SELECT id FROM tasks WHERE {where.sql}) ORDER BY 1",
+        (*bound, *where.values),
     )
     return _values(rows)
 

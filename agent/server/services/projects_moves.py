@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import clock
 from ..documents import MODELS, PROJECTS, TASKS, Collection
 from ..errors import ApiError
-from ..query import Where, compile_filters
+from ..query import Where, compile_filters, has_tag, tag_text
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from ..tree import with_children
@@ -74,8 +74,15 @@ def _held(call: Call, collection: Collection, projects: list[str]) -> list[Docum
     return call.db.select(collection, where.sql, where.values, heads=())
 
 
-def _live(documents: list[Document]) -> int:
-    return sum(ARCHIVED not in one.get("system_tags", []) for one in documents)
+def _counts(call: Call, where: Where) -> tuple[int, int]:
+    """How many documents there are, and how many of them aren't archived."""
+    collection = where.collection
+    live = Where(collection, list(where.terms), list(where.values))
+    live.add(f"NOT {has_tag('system_tags')}", tag_text(ARCHIVED))
+    return (
+        call.db.count(collection, where.sql, where.values),
+        call.db.count(collection, live.sql, live.values),
+    )
 
 
 @action("projects.validate_delete", mode=Mode.SCAN)
@@ -83,15 +90,12 @@ def validate_delete(call: Call) -> Data:
     """What a deletion would meet."""
     projects = with_children(call.db, [call.db.require(PROJECTS, call.need("project"))["id"]])
     answer: Data = {}
-    for collection in (TASKS, MODELS):
-        held = _held(call, collection, projects)
-        answer[collection.table] = len(held)
-        answer[f"non_archived_{collection.table}"] = _live(held)
-    for kind, name in (("dataset", "datasets"), ("report", "reports"), ("pipeline", "pipelines")):
-        where = compile_filters(TASKS, KINDS[kind]).among("project", projects)
-        found = call.db.select(TASKS, where.sql, where.values, heads=())
-        answer[name] = len(found)
-        answer[f"non_archived_{name}"] = _live(found)
+    wheres = {collection.table: Where(collection) for collection in (TASKS, MODELS)}
+    for kind, criteria in KINDS.items():
+        wheres[f"{kind}s"] = compile_filters(TASKS, criteria)
+    for name, where in wheres.items():
+        where.among("project", projects)
+        answer[name], answer[f"non_archived_{name}"] = _counts(call, where)
     return answer
 
 
@@ -104,7 +108,8 @@ def delete(call: Call) -> Data:
     project = call.db.require(PROJECTS, call.need("project"))
     projects = with_children(call.db, [project["id"]])
     tasks, models = (_held(call, collection, projects) for collection in (TASKS, MODELS))
-    if _live(tasks) + _live(models) and not call.flag("force"):
+    live = [one for one in tasks + models if ARCHIVED not in one.get("system_tags", [])]
+    if live and not call.flag("force"):
         raise ApiError(
             f"Project has associated tasks or models that aren't archived: id={project['id']}",
             subcode=404,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import clock, tree
-from ..documents import PROJECTS, STATISTICS, TASKS
+from ..documents import MODELS, PROJECTS, STATISTICS, TASKS
 from ..encoding import dumps, loads
 from ..errors import BadRequestError
 from ..query import Where, compile_filters, has_tag, tag_text
@@ -131,12 +131,10 @@ def _children(call: Call, below: dict[str, list[str]]) -> dict[str, list[Data]]:
 def _own(call: Call, project: str) -> Data:
     """How many tasks and models a project itself holds; the archived ones don't count."""
     answer: Data = {}
-    for kind in ("tasks", "models"):
-        row = call.db.row(
-            f"SELECT COUNT(*) FROM {kind} WHERE project = ? AND NOT {has_tag('system_tags')}",  # noqa: S608
-            (project, tag_text(ARCHIVED)),
-        )
-        answer[f"own_{kind}"] = row[0] if row else 0
+    for collection in (TASKS, MODELS):
+        where = Where(collection).among("project", [project])
+        where.add(f"NOT {has_tag('system_tags')}", tag_text(ARCHIVED))
+        answer[f"own_{collection.table}"] = call.db.count(collection, where.sql, where.values)
     return answer
 
 

@@ -10,13 +10,16 @@ from typing import Any
 from .. import clock, projection
 from ..documents import QUEUES, TASKS
 from ..errors import ApiError, BadRequestError, NotFoundError
-from ..query import has_tag, tag_text
+from ..query import Where, has_tag, tag_text
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from .listing import filters, page
 from .metadata import delete_metadata, edit_metadata
 
 DEFAULT = "default"
+
+HIDDEN = "hidden"
+"""The system tag of queues that are shown only to those who ask for hidden ones."""
 
 
 def new_queue(call: Call, name: str, **more: Any) -> Document:
@@ -111,14 +114,60 @@ def get_by_id(call: Call) -> Data:
     return {"queue": _shown(call, call.db.require(QUEUES, call.need("queue")), _limit(call))}
 
 
-@action("queues.get_all")
+def _wanted(call: Call) -> Where:
+    where = filters(call, QUEUES)
+    named = any(call.body.get(name) for name in ("id", "name", "system_tags"))
+    if not call.flag("search_hidden") and not named:
+        where.add(f"NOT {has_tag('system_tags')}", tag_text(HIDDEN))
+    return where
+
+
+@action("queues.get_all", mode=Mode.SCAN)
 def get_all(call: Call) -> Data:
     """Queues by filter, each with its entries."""
     only = projection.names(call.body.get("only_fields"))
-    answer = page(call, QUEUES, "queues", filters(call, QUEUES), only)
+    answer = page(call, QUEUES, "queues", _wanted(call), only)
     if only is None or "entries" in projection.heads_of(only):
         answer["queues"] = [_shown(call, queue, _limit(call)) for queue in answer["queues"]]
     return answer
+
+
+@action("queues.get_all_ex", mode=Mode.SCAN)
+def get_all_ex(call: Call) -> Data:
+    """Queues by filter, with their tasks' names and the workers that listen to them."""
+    from .workers import alive
+
+    only = projection.names(call.body.get("only_fields"))
+    heads = None if only is None else projection.heads_of(only)
+    answer = page(call, QUEUES, "queues", _wanted(call), only)
+    listening = alive(call)
+    tasks = [worker["task"] for worker in listening if worker.get("task")]
+    names = call.db.names(TASKS, tasks)
+    for queue in answer["queues"]:
+        if heads is None or "entries" in heads:
+            queue["entries"] = _named(call, entries(call, queue["id"], _limit(call)))
+        if heads is None or "workers" in heads:
+            queue["workers"] = [
+                {
+                    "key": f"worker_{worker['id']}",
+                    "name": worker["id"],
+                    "ip": worker.get("ip"),
+                    "task": {"id": worker["task"], "name": names.get(worker["task"])}
+                    if worker.get("task")
+                    else None,
+                }
+                for worker in listening
+                if queue["id"] in worker.get("queues", [])
+            ]
+    return answer
+
+
+def _named(call: Call, waiting: list[Data]) -> list[Data]:
+    names = call.db.names(TASKS, [entry["task"] for entry in waiting])
+    return [
+        {**entry, "task": {"id": entry["task"], "name": names.get(entry["task"])}}
+        for entry in waiting
+    ]
 
 
 @action("queues.get_default", mode=Mode.WRITE)
@@ -227,7 +276,20 @@ def peek_task(call: Call) -> Data:
 def get_num_entries(call: Call) -> Data:
     """How many tasks wait."""
     queue = call.db.require(QUEUES, call.need("queue"))
-    return {"num": len(entries(call, queue["id"]))}
+    row = call.db.row("SELECT COUNT(*) FROM queue_entries WHERE queue = ?", (queue["id"],))
+    return {"num": row[0] if row else 0}
+
+
+@action("queues.clear_queue", mode=Mode.WRITE)
+def clear_queue(call: Call) -> Data:
+    """Take all tasks off a queue; each becomes what it was before."""
+    from .tasks_queueing import dequeue_task
+
+    queue = call.db.require(QUEUES, call.need("queue"))
+    waiting = entries(call, queue["id"])
+    for entry in waiting:
+        dequeue_task(call, entry["task"])
+    return {"removed_tasks": [entry["task"] for entry in waiting]}
 
 
 def _position(call: Call, queue: str, task: str) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from .. import clock, projection, references
-from ..documents import PROJECTS, TASKS
+from .. import clock, outlines, projection, references
+from ..documents import OUTLINE, PROJECTS, TASKS
 from ..encoding import dumps
 from ..errors import BadRequestError
 from ..registry import Call, Data, Mode, action
@@ -64,7 +64,7 @@ def new_task(call: Call, fields: Data) -> Document:
         "last_metrics": {},
         **fields,
     }
-    call.db.insert(TASKS, task)
+    call.db.insert(TASKS, {**task, OUTLINE: outlines.note(call.db, task["hyperparams"])})
     return task
 
 
@@ -87,6 +87,10 @@ def editable(call: Call, before: Document | None = None) -> Data:
         value = call.table(name)
         if value is not None:
             fields[name] = value
+    if "hyperparams" in fields:
+        fields["hyperparams"] = sections_of(fields["hyperparams"])
+    if "configuration" in fields:
+        fields["configuration"] = _items("configuration", fields["configuration"])
     for name in _MERGED:
         value = call.table(name)
         if value is not None:
@@ -104,6 +108,27 @@ def editable(call: Call, before: Document | None = None) -> Data:
     if "name" in fields and not (fields["name"] or "").strip():
         raise BadRequestError("name: a task needs a name")
     return fields
+
+
+def sections_of(hyperparams: Data) -> Data:
+    """Hyperparameters by section and name, each entry with both, as clients read them.
+
+    Raises:
+        BadRequestError: A section or an entry is no object.
+    """
+    return {
+        section: _items(f"hyperparams.{section}", items, section=section)
+        for section, items in hyperparams.items()
+    }
+
+
+def _items(where: str, items: Any, **more: str) -> Data:
+    if not isinstance(items, dict):
+        raise BadRequestError(f"{where} must be an object")
+    for name, item in items.items():
+        if not isinstance(item, dict):
+            raise BadRequestError(f"{where}.{name} must be an object")
+    return {name: {**more, "name": name, **item} for name, item in items.items()}
 
 
 @action("tasks.create", mode=Mode.WRITE)
@@ -142,10 +167,13 @@ def get_all(call: Call) -> Data:
 
 @action("tasks.get_by_id_ex", mode=Mode.SCAN)
 def get_by_id_ex(call: Call) -> Data:
-    """One task, with the names of what it refers to."""
+    """Tasks by `id`, as the web application asks, or one by `task`; with the names behind ids."""
     only = projection.names(call.body.get("only_fields"))
-    task = call.db.require(TASKS, call.need("task"), projection.heads(only))
-    return {"task": references.expand(call.db, TASKS, [task], only)[0]}
+    several = call.body.get("id") is not None
+    wanted = call.texts("id") if several else [call.need("task")]
+    tasks = [call.db.require(TASKS, identity, projection.heads(only)) for identity in wanted]
+    found = references.expand(call.db, TASKS, tasks, only)
+    return {"tasks": found} if several else {"task": found[0], "tasks": found}
 
 
 @action("tasks.get_all_ex", mode=Mode.SCAN)
@@ -199,7 +227,10 @@ def save(call: Call, identity: str, fields: Data) -> Data:
     """Write changed fields, and note when."""
     if fields:
         now = clock.now()
-        call.db.patch(TASKS, identity, {**fields, "last_update": now, "last_change": now})
+        more = {"last_update": now, "last_change": now}
+        if "hyperparams" in fields:
+            more[OUTLINE] = outlines.note(call.db, fields["hyperparams"])
+        call.db.patch(TASKS, identity, {**fields, **more})
     return {"updated": int(bool(fields)), "fields": fields}
 
 

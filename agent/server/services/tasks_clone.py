@@ -8,7 +8,7 @@ from ..documents import MODELS, PROJECTS, TASKS
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from .projects import ensure_project
-from .tasks import new_task
+from .tasks import new_task, sections_of
 
 _COPIED = (
     "name", "type", "comment", "tags", "project", "parent", "script", "hyperparams",
@@ -32,6 +32,11 @@ def clone_task(task: Document, **changes: Any) -> Data:
     destination = task.get("output", {}).get("destination")
     fields["output"] = {"destination": destination} if destination else {}
     return {**fields, **{name: value for name, value in changes.items() if value is not None}}
+
+
+def _given(call: Call, name: str) -> Data | None:
+    hyperparams = call.table(name)
+    return None if hyperparams is None else sections_of(hyperparams)
 
 
 def _check_references(call: Call, task: Document) -> None:
@@ -72,7 +77,7 @@ def clone(call: Call) -> Data:
         comment=call.text("new_task_comment"),
         parent=parent,
         project=project,
-        hyperparams=call.table("new_task_hyperparams"),
+        hyperparams=_given(call, "new_task_hyperparams"),
         configuration=call.table("new_task_configuration"),
         container=call.table("new_task_container"),
         tags=call.texts("new_task_tags") if call.body.get("new_task_tags") is not None else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import clock
+from .. import clock, removals
 from ..documents import MODELS, TASKS
 from ..errors import ApiError
 from ..events import ingest, samples
@@ -36,6 +36,12 @@ def _urls(call: Call, task: Document, models: list[Document]) -> Data:
     }
 
 
+def _remove_files(call: Call, urls: Data) -> None:
+    """Have the uploaded files deleted, unless the request wants them kept."""
+    if call.flag("delete_external_artifacts", True):
+        removals.schedule(call, [url for listed in urls.values() for url in listed])
+
+
 def reset_task(call: Call, identity: str) -> Data:
     """Make a task a draft again, as it was before it ran."""
     task = call.db.require(TASKS, identity)
@@ -44,6 +50,7 @@ def reset_task(call: Call, identity: str) -> Data:
     urls = _urls(call, task, models)
     for model in models:
         call.db.delete(MODELS, model["id"])
+    _remove_files(call, urls)
     ingest.forget(call.db, identity)
     execution = dict(task.get("execution", {}))
     execution["artifacts"] = [
@@ -122,6 +129,7 @@ def delete_task(call: Call, identity: str, *, force: bool, return_urls: bool | N
     urls = _urls(call, task, models)
     for model in models:
         call.db.delete(MODELS, model["id"])
+    _remove_files(call, urls)
     left = call.db.rows("SELECT id FROM models WHERE task = ?", (identity,))
     for (model,) in left:
         call.db.patch(MODELS, model, {"task": f"{DELETED}{identity}"})

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import clock, projection
 from ..credentials import User
-from ..documents import TASKS, USERS
+from ..documents import MODELS, TASKS, USERS
 from ..errors import ApiError, BadRequestError
 from ..query import Where
 from ..references import COMPANY_NAME
@@ -75,12 +75,14 @@ def get_all_ex(call: Call) -> Data:
     where = filters(call, USERS)
     if call.body.get("active_in_projects") is not None:
         projects = call.texts("active_in_projects")
-        made = Where(TASKS).among("project", projects) if projects else Where(TASKS)
-        where.add(
-            f"id IN (SELECT user FROM tasks WHERE {made.sql} "  # noqa: S608
-            f"UNION SELECT user FROM models WHERE {made.sql})",
-            *made.values * 2,
-        )
+        active: set[str] = set()
+        for collection in (TASKS, MODELS):
+            made = Where(collection).add("user IS NOT NULL")
+            if projects:
+                made.among("project", projects)
+            rows = call.db.listed(collection, "DISTINCT user", f"WHERE {made.sql}", made.values)
+            active.update(row[0] for row in rows)
+        where.among("id", active)
     only = projection.names(call.body.get("only_fields"))
     answer = _visible(page(call, USERS, "users", where, only))
     if only is None:

@@ -8,10 +8,13 @@ from typing import Any
 from .. import clock
 from ..documents import QUEUES, TASKS, WORKERS
 from ..errors import BadRequestError
+from ..patterns import compare, fold
 from ..query import compile_filters
 from ..registry import Call, Data, Mode, action
 from ..store import Document
+from .queues_statistics import forget_past
 from .tasks_status import IN_PROGRESS
+from .workers_statistics import note
 
 _TIMEOUT = 600
 """Seconds without a report after which a worker that gave no other time is gone."""
@@ -75,6 +78,7 @@ def forget_silent(call: Call) -> None:
     for worker in call.db.select(WORKERS, "last_report_time < ?", (limit,)):
         if not worker.get("runtime_properties"):
             call.db.delete(WORKERS, worker["id"])
+    forget_past(call)
 
 
 @action("workers.status_report", mode=Mode.WRITE)
@@ -92,6 +96,7 @@ def status_report(call: Call) -> Data:
         fields["machine_stats"] = stats
     identity = call.need("worker")
     _seen(call, identity, **fields)
+    note(call, identity, int(time.time()), task, stats)
     found = call.db.get(TASKS, task, heads=()) if task else None
     if found is not None and found["status"] == IN_PROGRESS:
         now = clock.now()
@@ -120,17 +125,32 @@ def _seen(call: Call, identity: str, **fields: Any) -> None:
     call.db.insert(WORKERS, {**first, **fields})
 
 
-@action("workers.get_all", mode=Mode.SCAN)
-def get_all(call: Call) -> Data:
-    """The live workers, with what each runs and listens to."""
-    last_seen = call.number("last_seen")
-    workers = alive(call, last_seen)
+def _matching(call: Call) -> list[Document]:
+    """The live workers that a request asks for."""
+    workers = alive(call, call.number("last_seen"))
+    pattern = call.text("worker_pattern")
     tagged = {name: call.body.get(name) for name in ("tags", "system_tags")}
-    if any(tagged.values()):
-        where = compile_filters(WORKERS, tagged)
+    wanted = {**tagged, "id": call.body.get("ids")}
+    where = compile_filters(WORKERS, {name: value for name, value in wanted.items() if value})
+    if pattern:
+        sql, values = compare("id", fold(pattern))
+        where.add(sql, *values)
+    if where.terms:
         allowed = {worker["id"] for worker in call.db.select(WORKERS, where.sql, where.values)}
         workers = [worker for worker in workers if worker["id"] in allowed]
-    return {"workers": [_shown(call, worker) for worker in workers]}
+    return workers
+
+
+@action("workers.get_all", "workers.get_all_ex", mode=Mode.SCAN)
+def get_all(call: Call) -> Data:
+    """The live workers, with what each runs and listens to."""
+    return {"workers": [_shown(call, worker) for worker in _matching(call)]}
+
+
+@action("workers.get_count", mode=Mode.SCAN)
+def get_count(call: Call) -> Data:
+    """How many live workers there are."""
+    return {"count": len(_matching(call))}
 
 
 def _shown(call: Call, worker: Document) -> Data:

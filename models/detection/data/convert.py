@@ -46,6 +46,11 @@ class Converted:
     notes: list[str] = field(default_factory=list)
     """What the new format can't say, one line each."""
 
+    @property
+    def held(self) -> str:
+        """What the pictures hold, in a few words."""
+        return f"{self.boxes} boxes"
+
 
 def convert(
     source: Path, target: Path, to: Format, reporter: Reporter, *, copy: bool = False

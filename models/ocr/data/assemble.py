@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from models.data.tables.listing import look
+from models.data.tables.places import Places
+from models.data.tables.rows import SUFFIXES, read_table
 from models.data.writing import link_or_copy
-from models.ocr.data.formats.columns import look
-from models.ocr.data.formats.places import Places
-from models.ocr.data.formats.rows import SUFFIXES, read_table
 
 
 def assemble(parts: Mapping[str, tuple[Path, Path]], target: Path) -> None:

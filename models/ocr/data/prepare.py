@@ -15,21 +15,20 @@ from models.data.preparing import (
     about,
     check_target,
     new_dataset,
-    note_rewritten,
     nothing_left,
     previews,
-    read_to_the_end,
     tell,
     twins,
 )
 from models.data.raw import Findings
 from models.data.writing import DATASET, write_findings, write_json
-from models.families import Preparation, Rejected
+from models.families import Preparation
 from models.ocr.data import statistics
+from models.ocr.data.checks import check
 from models.ocr.data.formats import read
 from models.ocr.data.options import PrepareOptions
 from models.ocr.data.previews import preview
-from models.ocr.data.texts import Checked, CheckedSplits, Raw, TextPicture, wrong_with
+from models.ocr.data.texts import Checked, CheckedSplits, TextPicture
 from models.ocr.data.writing import write_lines
 from models.reporting import Reporter, Silence
 
@@ -72,7 +71,7 @@ def _prepare(
     raw = read(source, options, scratch, reporter)
     findings = Findings(rejected=list(raw.rejected))
     came = {split: len(pictures) for split, pictures in raw.splits.items()}
-    pictures = _check(raw, options, findings, reporter)
+    pictures = check(raw, options, findings, reporter)
     if not any(pictures.values()):
         raise ValueError(nothing_left(source, "line with a text", findings))
     look = options.duplicates != "ignore"
@@ -119,40 +118,6 @@ def _prepare(
         statistics=figures,
         previews=tuple(shown),
     )
-
-
-def _check(
-    raw: Raw, options: PrepareOptions, findings: Findings, reporter: Reporter
-) -> CheckedSplits:
-    """Set aside lines whose text or picture can't be trusted."""
-    checked: CheckedSplits = {split: [] for split in raw.splits}
-    for split, picture, facts in read_to_the_end(raw, options.workers, findings, reporter):
-        if reason := wrong_with(picture.text, options.vocabulary, options.max_length):
-            findings.rejected.append(Rejected(picture.name, reason))
-            continue
-        note_rewritten(picture.name, facts, findings)
-        checked[split].append(Checked(picture, facts))
-    return _agreed(checked, findings)
-
-
-def _agreed(checked: CheckedSplits, findings: Findings) -> CheckedSplits:
-    """Set aside files of the same bytes that say different things: which is right can't be told."""
-    said: dict[str, dict[str, str]] = defaultdict(dict)
-    for found in checked.values():
-        for one in found:
-            said[one.facts.digest].setdefault(one.picture.text, one.picture.name)
-    kept: CheckedSplits = {}
-    for split, found in checked.items():
-        kept[split] = []
-        for one in found:
-            texts = said[one.facts.digest]
-            if len(texts) == 1:
-                kept[split].append(one)
-                continue
-            other = next(text for text in texts if text != one.picture.text)
-            reason = f"its text is '{one.picture.text}', but the same picture says '{other}' as "
-            findings.rejected.append(Rejected(one.picture.name, f"{reason}{texts[other]}"))
-    return kept
 
 
 def _same_lines(pictures: CheckedSplits, reporter: Reporter) -> Duplicates[TextPicture]:

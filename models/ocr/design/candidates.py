@@ -12,9 +12,7 @@ from models.ocr.networks.options import NetworkOptions
 
 COMFORT = 1.25
 """Steps of a line for each that its text needs, from which CTC has room to place them."""
-_LINE, _WITH_BARS = 32, 64
-_FLAT = 3.5
-"""Width by height below which more than a line is in most pictures."""
+_LINE, _WITH_BARS = 32, 80
 _MOST = 512
 _ROUND = 32
 _SIZES = {
@@ -28,7 +26,7 @@ def input_sizes(found: Survey, options: DesignOptions) -> list[tuple[int, int]]:
     """Choose heights and widths of the input: as wide as 98 % of the lines, and half way there."""
     heights = options.heights
     if not heights:
-        heights = (_LINE,) if float(np.median(found.aspects)) >= _FLAT else (_WITH_BARS,)
+        heights = (_LINE,) if found.flat else (_WITH_BARS,)
     sizes = []
     for height in heights:
         widths = options.widths

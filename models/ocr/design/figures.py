@@ -77,12 +77,13 @@ def table_figure(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> An
     return go.Figure(go.Table(header={"values": list(columns)}, cells={"values": cells}))
 
 
-def line_picture(one: Measured, line: Image) -> Image:
+def line_picture(one: Measured, line: Image, stretch: bool = False) -> Image:
     """Draw a line as the network gets it, with its steps, and what the middle one sees.
 
     Args:
         one: the network.
         line: RGB, shape (height, width, 3).
+        stretch: whether it fills the input.
 
     Returns:
         The input, enlarged: steps in green, what the convolutions under the middle step of the line
@@ -91,6 +92,7 @@ def line_picture(one: Measured, line: Image) -> Image:
     size = one.options
     height, width = line.shape[:2]
     wide = max(1, min(size.width, round(width * size.height / height)))
+    wide = size.width if stretch else wide
     canvas = Pillow.new("RGB", (size.width * _ZOOM, size.height * _ZOOM), (128, 128, 128))
     fitted = Pillow.fromarray(line).resize((wide, size.height), Pillow.Resampling.BILINEAR)
     shown = fitted.resize((wide * _ZOOM, size.height * _ZOOM), Pillow.Resampling.NEAREST)

@@ -72,7 +72,7 @@ def measure(options: NetworkOptions, found: Survey, calls: int) -> Measured:
     """
     size = sizes(options)
     network = build_network(options, len(found.vocabulary)).eval()
-    wide = np.minimum(options.width, options.height * found.aspects)
+    wide = found.widths_in(options.height, options.width)
     room = np.floor(wide / size.stride)
     reach, sees = receptive_field(network, options)
     pitches = wide / np.maximum(found.lengths, 1)

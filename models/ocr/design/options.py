@@ -15,7 +15,7 @@ class DesignOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     heights: tuple[Side, ...] = ()
-    """Heights of the network's input, pixels; by the lines' shapes unless given: 32 for lines, 64
+    """Heights of the network's input, pixels; by the lines' shapes unless given: 32 for lines, 80
     where bars stand above them."""
     widths: tuple[Side, ...] = ()
     """Widths of the input, pixels; by the lines' shapes unless given."""

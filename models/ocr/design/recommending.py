@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def reasons(one: Measured, found: Survey) -> list[str]:
 def recipe(one: Measured, found: Survey) -> str:
     """Write a recipe that `sightline run` takes, with the reasons as comments."""
     network = one.options.model_dump(mode="json", exclude_defaults=True)
-    name = found.source.resolve().name
+    name = _name(found.source.resolve())
     content: dict[str, object] = {"pipeline": "ocr", "name": name}
     content |= {"data": {"source": str(found.source.resolve())}}
     if found.prepared:
@@ -99,10 +100,19 @@ def recipe(one: Measured, found: Survey) -> str:
         content |= {"dataset": str(found.source.resolve())}
     kept = ("name", "height", "width", "stride")
     shown = {key: getattr(one.options, key) for key in kept} | network
-    content |= {"train": {"network": shown}}
+    train: dict[str, object] = {"network": shown}
+    if not found.flat:
+        train["resize"] = "stretch"
+    content |= {"train": train}
     comments = [f"# {line}" for line in (f"{one.title}:", *reasons(one, found))]
     body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
     return "\n".join(comments) + "\n" + str(body)
+
+
+def _name(folder: Path) -> str:
+    """Name a dataset by its folder; the folder of a version by what it is a version of."""
+    version = re.fullmatch(r"v?\d+(\.\d+)*", folder.name)
+    return folder.parent.name if version and folder.parent.name else folder.name
 
 
 def write_recipe(one: Measured, found: Survey, path: Path) -> None:

@@ -21,6 +21,8 @@ from models.ocr.sequence import longest, steps_needed
 from models.reporting import Reporter
 
 _SHOWN = 3
+_FLAT = 3.5
+"""Width by height below which more than a line is in most pictures."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,21 @@ class Survey:
     def aspects(self) -> NDArray[np.float64]:
         """Width by height."""
         return self.widths / self.heights
+
+    @property
+    def flat(self) -> bool:
+        """Whether most pictures show a line alone, not a line with bars above it."""
+        return float(np.median(self.aspects)) >= _FLAT
+
+    def widths_in(self, height: int, width: int) -> NDArray[np.float64]:
+        """Width of each line in an input of this size, pixels.
+
+        Lines keep their shape, and are squeezed if they are too wide; pictures of more than a line
+        fill the input (`train.resize=stretch`): they are all of about one shape.
+        """
+        if self.flat:
+            return np.minimum(width, height * self.aspects)
+        return np.full(len(self.texts), float(width))
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -208,3 +208,9 @@ def test_documents_are_read_written_and_patched(tmp_path: Path) -> None:
     assert db.delete(TASKS, "x") is True
     assert db.get(TASKS, "x") is None
     assert db.delete(TASKS, "x") is False
+
+
+def test_a_pattern_that_never_ends_is_given_up(server: Any) -> None:
+    server.task("a" * 60 + "!")
+    assert "takes too long" in server.refuse("tasks.get_all", name="^(a|a)*$")["result_msg"]
+    assert server.raw("debug.ping").ok

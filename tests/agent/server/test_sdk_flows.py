@@ -115,15 +115,16 @@ def test_a_task_and_its_files_are_deleted(home: Any, server: Any) -> None:
     seen = home.script("""
         import json
         from clearml import OutputModel, Task
-        task = Task.init("flows", "doomed", auto_connect_frameworks=False, output_uri=True,
-                         auto_resource_monitoring=False)
+        task = Task.init("flows", "doomed · 5% <of> all", auto_connect_frameworks=False,
+                         output_uri=True, auto_resource_monitoring=False)
         task.upload_artifact("text", "some text", wait_on_upload=True)
         open("weights.bin", "wb").write(bytes(10))
         model = OutputModel(task, name="doomed")
         model.update_weights("weights.bin", async_enable=False)
         task.close()
         urls = [task.artifacts["text"].url, model.url]
-        gone = Task.get_task(task.id).delete()
+        read = Task.get_task(task.id).artifacts["text"].get()
+        gone = read == "some text" and Task.get_task(task.id).delete()
         print(json.dumps({"id": task.id, "urls": urls, "gone": bool(gone), "model": model.id}))
     """)
     assert seen["gone"] is True

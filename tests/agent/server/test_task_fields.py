@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -212,3 +213,91 @@ def test_a_batch_of_updates(server: Any) -> None:
     )
     assert response.json()["data"] == {"updated": 2}
     assert {get(server, task)["name"] for task in tasks} == {"renamed"}
+
+
+def test_a_clone_takes_every_override(server: Any) -> None:
+    models = [server.call("models.create", name=name, uri="u")["id"] for name in "ab"]
+    parent = server.task("parent")
+    task = server.task("original", hyperparams={"Args": {"lr": ITEM}}, tags=["t"])
+    server.call("tasks.add_or_update_model", task=task, name="in", model=models[0], type="input")
+    other = server.call("projects.create", name="clones elsewhere")["id"]
+    changes = {
+        "new_task_name": "n", "new_task_comment": "c", "new_task_tags": ["x"],
+        "new_task_system_tags": ["y"], "new_task_parent": parent, "new_task_project": other,
+        "new_task_hyperparams": {"A": {"b": {"value": "1"}}},
+        "new_task_configuration": {"g": {"name": "g", "value": "v"}},
+        "new_task_container": {"image": "i"},
+        "new_task_input_models": [{"name": "in", "model": models[1]}],
+    }  # fmt: skip
+    clone = get(server, server.call("tasks.clone", task=task, **changes)["id"])
+    assert (clone["name"], clone["comment"], clone["tags"]) == ("n", "c", ["x"])
+    assert (clone["system_tags"], clone["parent"], clone["project"]) == (["y"], parent, other)
+    assert clone["hyperparams"] == {"A": {"b": {"section": "A", "name": "b", "value": "1"}}}
+    assert clone["configuration"]["g"]["value"] == "v"
+    assert clone["container"] == {"image": "i"}
+    assert clone["models"]["input"] == [{"name": "in", "model": models[1]}]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"new_task_parent": "no-such-id"},
+        {"new_task_project": "no-such-id"},
+        {"new_task_input_models": [{"name": "in", "model": "no-such-id"}]},
+        {"new_task_hyperparams": {"A": "text"}},
+        {"new_task_hyperparams": {"A": {"b": "text"}}},
+    ],
+)
+def test_a_clone_with_a_wrong_override_is_refused(server: Any, wrong: dict[str, Any]) -> None:
+    assert server.refuse("tasks.clone", task=server.task(), **wrong)["result_code"] == 400
+
+
+def test_references_are_checked_when_that_is_asked_for(server: Any) -> None:
+    model = server.call("models.create", name="gone", uri="u")["id"]
+    task = server.task()
+    server.call("tasks.add_or_update_model", task=task, name="in", model=model, type="input")
+    server.call("models.delete", model=model, force=True)
+    assert server.call("tasks.clone", task=task)["id"]
+    meta = server.refuse("tasks.clone", task=task, validate_references=True)
+    assert model in meta["result_msg"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"hyperparams": {"Args": 5}}, {"hyperparams": {"Args": {"x": 5}}},
+              {"configuration": {"x": "text"}}],
+)  # fmt: skip
+def test_sections_hold_objects(server: Any, wrong: dict[str, Any]) -> None:
+    assert (
+        "must be an object"
+        in server.refuse("tasks.edit", task=server.task(), **wrong)["result_msg"]
+    )
+
+
+def test_outlines_of_parameters_are_nobodys_business(server: Any) -> None:
+    task = server.task(hyperparams={"Args": {"lr": ITEM}})
+    assert "_outline" not in get(server, task)
+    for only in (["-script"], ["name"]):
+        found = server.call("tasks.get_all", id=[task], only_fields=only)["tasks"][0]
+        assert "_outline" not in found
+    edited = server.call("tasks.edit", task=task, hyperparams={"B": {"c": {"value": "1"}}})
+    assert "_outline" not in edited["fields"]
+
+
+def test_edits_at_once_are_all_kept(server: Any) -> None:
+    """Each reads a section, changes it and writes it back: none may lose another's change."""
+    task = server.task()
+
+    def edit(number: int) -> None:
+        item = {"section": "Args", "name": f"p{number}", "value": str(number)}
+        server.call("tasks.edit_hyper_params", task=task, hyperparams=[item])
+        artifact = {"key": f"a{number}", "type": "custom"}
+        server.call("tasks.add_or_update_artifacts", task=task, artifacts=[artifact])
+        server.call("tasks.edit_configuration", task=task,
+                    configuration=[{"name": f"c{number}", "value": "v"}])  # fmt: skip
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(edit, range(40)))
+    seen = get(server, task)
+    assert len(seen["hyperparams"]["Args"]) == 40
+    assert len(seen["execution"]["artifacts"]) == 40
+    assert len(seen["configuration"]) == 40

@@ -174,6 +174,19 @@ def test_a_family_has_words_of_its_own(
     assert "Classes" not in markdown(bare, "texts", evidence).partition("## Figures")[0]
 
 
+def test_characters_of_a_reader_are_counted_alone(full: ModelCard) -> None:
+    split = {"lines": 70, "texts": 60, "characters": {"red": 400, "blue": 12}}
+    terms = family("ocr").card_terms()
+    reader = full.model_copy(update={"family": "ocr"})
+    records = Evidence(data={"id": DATASET, "statistics": {"train": split}})
+    text = markdown(reader, "texts", records)
+    assert "Characters: red, blue." in text and "| occurrences by character | train |" in text
+    assert "| lines | 70 |" in text and "| different texts | 60 |" in text
+    assert "| blue | 12 |" in text and "pictures |" not in text.partition("## Figures")[0]
+    few = "Characters learned from fewer than 50 occurrences: blue (12)."
+    assert limits(reader, records, terms)[0] == few
+
+
 def test_the_recipe_names_what_was_chosen(full: ModelCard) -> None:
     options = {"batch_size": 8, "precision": "auto", "seed": 0, "optimizer.lr": 1e-3}
     more = {"augmentation.scale": [0.5, 1.0], "augmentation.flip": 0.5, "workers": 3}

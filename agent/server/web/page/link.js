@@ -10,5 +10,6 @@ try {
   const to = given.get('to') ?? '/';
   location.replace(/^\/(?![/\\])/.test(to) ? to : '/');
 } catch (error) {
-  document.getElementById('said').textContent = error.message;
+  const said = /** @type {HTMLElement} */ (document.getElementById('said'));
+  said.textContent = error.message;
 }

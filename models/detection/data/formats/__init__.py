@@ -7,7 +7,7 @@ from pathlib import Path
 from models.data.looking import is_hidden
 from models.data.split_lists import apply_lists
 from models.detection.data.annotations import RawDataset
-from models.detection.data.formats import coco, voc, yolo
+from models.detection.data.formats import coco, tables, voc, yolo
 
 _FORMATS = (coco, voc, yolo)
 # Archives often hold one folder that holds the data.
@@ -15,10 +15,10 @@ _DEPTH = 2
 
 
 def recognise(folder: Path) -> str | None:
-    """Name the format of a raw folder, `coco`, `voc` or `yolo`; None if it's none of them.
+    """Name the format of a raw folder: `coco`, `voc`, `yolo`, `table`; None if it's none of them.
 
     The data may lie up to two folders deeper, as it often does in archives. Where no layout fits,
-    COCO's and Pascal VOC's annotation files are looked for anywhere.
+    COCO's and Pascal VOC's annotation files, and tables with boxes, are looked for anywhere.
 
     Raises:
         ValueError: it holds several datasets.
@@ -43,13 +43,13 @@ def read(folder: Path, *, difficult: bool = True) -> RawDataset:
             f"no known annotations in {folder}: expected train|val|test/labels.json with data/ "
             "beside (COCO), train|valid|test/_annotations.coco.json (Roboflow), Annotations/ and "
             "JPEGImages/ (Pascal VOC), data.yaml, images/ and labels/, or classes.txt (YOLO), or "
-            "COCO's JSON or Pascal VOC's XML anywhere"
+            "COCO's JSON, Pascal VOC's XML or a table with boxes anywhere"
         )
     name, root = found
     if name == voc.NAME:
         raw = voc.read(root, difficult)
     else:
-        raw = coco.read(root) if name == coco.NAME else yolo.read(root)
+        raw = {coco.NAME: coco.read, yolo.NAME: yolo.read, tables.NAME: tables.read}[name](root)
     apply_lists(root, raw)
     return raw
 
@@ -72,7 +72,7 @@ def _find(folder: Path) -> tuple[str, Path] | None:
         ]
         if len(level) > 100:
             break
-    for form in (coco, voc):
+    for form in (coco, voc, tables):
         if form.matches_somewhere(folder):
             return form.NAME, folder
     return None

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from models.data.raw import UNSPLIT
 from models.data.splits import split_in
+from models.data.tables.places import Places
+from models.data.tables.rows import decode
 from models.families import Rejected
-from models.ocr.data.formats.places import Places
-from models.ocr.data.formats.rows import decode
 from models.ocr.data.texts import Raw, TextPicture, tidy
 
 NAME = "beside"

@@ -17,10 +17,10 @@ from typing import Any
 from models.data.looking import files_below
 from models.data.raw import UNSPLIT
 from models.data.splits import split_in
+from models.data.tables.places import Places
 from models.detection.data.annotations import RawDataset
 from models.detection.data.formats import coco_layouts
 from models.families import Rejected
-from models.ocr.data.formats.places import Places
 from models.ocr.data.options import CropOptions
 from models.ocr.data.texts import symbology_named
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from models.data.looking import files_below
 from models.data.raw import UNSPLIT
 from models.data.splits import split_name
+from models.data.tables.places import Places
 from models.families import Rejected
-from models.ocr.data.formats.places import Places
 from models.ocr.data.texts import Raw, TextPicture, tidy
 
 NAME = "names"

@@ -6,23 +6,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models.data.looking import files_below
 from models.data.raw import UNSPLIT
 from models.data.splits import split_in, split_name
+from models.data.tables.listing import candidates, look
+from models.data.tables.places import Places
+from models.data.tables.rows import Row, read_table
 from models.data.writing import SPLITS_CSV
 from models.families import Rejected
 from models.ocr.data.formats.boxed import BoxedLine, BoxedLines
-from models.ocr.data.formats.columns import Columns, columns_of, look
-from models.ocr.data.formats.places import Places
-from models.ocr.data.formats.rows import SUFFIXES, Row, read_table
+from models.ocr.data.formats.columns import Columns, columns_of
 from models.ocr.data.options import PrepareOptions
 from models.ocr.data.reading import LABELS
 from models.ocr.data.texts import Raw, TextPicture, symbology_named, tidy
 
-# What preparing itself writes beside the pictures, and what is no table.
-_NO_TABLES = ("rejected.json", "dataset.json", "requirements.txt", "readme.txt", "license.txt")
 _LARGEST_SNIFF = 64 << 20
-_TABLES_IN_A_FOLDER = 20
 
 
 def matches(folder: Path) -> str | None:
@@ -30,7 +27,7 @@ def matches(folder: Path) -> str | None:
     places = Places(folder)
     if not places.files:
         return None
-    for file in candidates(folder):
+    for file in _candidates(folder):
         if file.stat().st_size > _LARGEST_SNIFF and file.suffix.lower() == ".json":
             continue
         try:
@@ -42,11 +39,9 @@ def matches(folder: Path) -> str | None:
     return None
 
 
-def candidates(folder: Path) -> list[Path]:
-    """Files that may be tables; a folder with many of a kind has one for each picture."""
-    found = [f for f in files_below(folder, SUFFIXES) if f.name.lower() not in _NO_TABLES]
-    counts = Counter((file.parent, file.suffix) for file in found)
-    found = [file for file in found if counts[file.parent, file.suffix] <= _TABLES_IN_A_FOLDER]
+def _candidates(folder: Path) -> list[Path]:
+    """Files that may be tables."""
+    found = candidates(folder)
     if any(file.name == LABELS for file in found):
         # A prepared dataset's list of splits says the same once more, and less.
         found = [file for file in found if file.name != SPLITS_CSV]
@@ -65,7 +60,7 @@ def read(folder: Path, options: PrepareOptions) -> tuple[Raw, BoxedLines] | None
     lists = _Lists(Places(folder))
     raw = lists.raw
     kinds: Counter[str] = Counter()
-    for file in candidates(folder):
+    for file in _candidates(folder):
         where = file.relative_to(folder).as_posix()
         try:
             table = read_table(file, options.encoding)

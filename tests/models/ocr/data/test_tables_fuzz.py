@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from models.data.tables.rows import read_table
 from models.ocr.data.formats import read, recognise
-from models.ocr.data.formats.rows import read_table
 from models.ocr.data.options import PrepareOptions
 from models.ocr.data.texts import tidy
 from models.reporting import Silence

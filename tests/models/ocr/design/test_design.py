@@ -28,6 +28,7 @@ from models.ocr.networks.options import NetworkOptions
 from models.ocr.sequence import steps_needed
 from models.reporting import Silence
 from pipelines.cli import main
+from pipelines.recipe import check, read_recipe
 
 ROOT = Path(__file__).parents[4]
 FEW = DesignOptions(backbones=("resnet10t",), stages=(2,), strides=(4,), widths=(160,), calls=1)
@@ -73,7 +74,9 @@ def test_sizes_follow_the_lines_shapes(tmp_path: Path) -> None:
     flat = survey(lines(tmp_path / "flat", USUAL), Silence())
     barred = survey(lines(tmp_path / "bars", [("4006381333931", 240, 120)] * 3), Silence())
     assert {height for height, _ in input_sizes(flat, SIZED)} == {32}
-    assert {height for height, _ in input_sizes(barred, SIZED)} == {64}
+    assert {height for height, _ in input_sizes(barred, SIZED)} == {80}
+    assert flat.widths_in(32, 200).tolist() == [200, 160, 200]
+    assert barred.widths_in(80, 224).tolist() == [224, 224, 224]
     for found in (flat, barred):
         for _, width in input_sizes(found, SIZED):
             assert width // min(FEW.strides) >= found.steps.max()
@@ -166,6 +169,16 @@ def test_raw_data_go_through_the_whole_pipeline(tmp_path: Path) -> None:
     assert content["data"]["source"] == str(tmp_path / "d")
 
 
+def test_pictures_with_bars_fill_the_input(tmp_path: Path) -> None:
+    folder = lines(tmp_path / "d", [("4006381333931", 240, 120), ("40063812", 200, 100)])
+    found = survey(folder, Silence())
+    one = measure(NetworkOptions(height=80, width=160), found, 0)
+    assert one.pitch[0] == pytest.approx((160 / 13 + 160 / 8) / 2)
+    content = yaml.safe_load(recipe(one, found))
+    assert content["train"]["resize"] == "stretch"
+    assert line_picture(one, found.samples[0][1], stretch=True).shape == (320, 640, 3)
+
+
 def test_a_limit_on_latency_picks_the_largest_within_it(made: Design) -> None:
     times = sorted(one.milliseconds or 0 for one in made.measured)
     found = recommend(made.measured, made.found, latency=times[-1] + 1)
@@ -200,6 +213,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path.name for path in (tmp_path / "p").iterdir()
     }
     assert yaml.safe_load((tmp_path / "ocr-design.yaml").read_text())["train"]["network"]
+    check(read_recipe(tmp_path / "ocr-design.yaml"))
     again = CliRunner().invoke(main, ["design", "ocr", str(folder), *few, "--json"])
     assert json.loads(again.stdout)["recommended"]["name"] == "svtr"
     assert len(json.loads(again.stdout)["networks"]) > 2

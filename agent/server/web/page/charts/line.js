@@ -179,7 +179,7 @@ export function lineChart(title, first) {
   canvas.addEventListener('pointerup', (/** @type {PointerEvent} */ event) => {
     const to = plane().ix(event.offsetX);
     const {x, y} = plane();
-    if (from !== null && Math.abs(to - from) > (x[1] - x[0]) * 0.02) zoom = {x: [Math.min(from, to), Math.max(from, to)], y};
+    if (from !== null && Math.abs(to - from) > (x[1] - x[0]) * 0.02) zoom = {x: [Math.min(from, to), Math.max(from, to)], y: [y[0], y[1]]};
     from = null;
     draw();
   });

@@ -6,7 +6,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 
 /**
  * @typedef {Node | string | number | null | undefined | false} Child
- * @typedef {Child | Child[]} Children
+ * @typedef {Child | Child[] | Child[][] | any[]} Children
  */
 
 /**

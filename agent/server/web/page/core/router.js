@@ -124,19 +124,17 @@ function match(path) {
  * @returns {Context}
  */
 function context(root, params, signal) {
+  const query = new URLSearchParams(location.search);
   return {
     root,
     params,
     signal,
-    query: new URLSearchParams(location.search),
+    query,
     title: (text) => { document.title = `${text} · Sightline`; },
     setQuery(changes) {
-      const query = new URLSearchParams(location.search);
       for (const [name, value] of Object.entries(changes)) {
         if (value === null || value === '') query.delete(name);
         else query.set(name, value);
-        if (value === null || value === '') this.query.delete(name);
-        else this.query.set(name, value);
       }
       const text = query.toString();
       history.replaceState(null, '', location.pathname + (text ? `?${text}` : ''));

@@ -53,7 +53,7 @@ export function allowed(task) {
 /**
  * The menu of a task.
  * @param {any} task
- * @param {() => any} changed called after an act
+ * @param {(how?: string) => any} changed called after an act
  * @returns {import('../parts/menu.js').Item[]}
  */
 export function acts(task, changed) {
@@ -79,7 +79,7 @@ export function acts(task, changed) {
  * @param {string} action
  * @param {any} task
  * @param {string} said
- * @param {() => any} changed
+ * @param {(how?: string) => any} changed
  */
 async function simple(action, task, said, changed) {
   if (await attempt(() => call(action, {task: task.id}))) {
@@ -107,7 +107,7 @@ export async function clone(task) {
 
 /**
  * @param {any[]} tasks
- * @param {() => any} changed
+ * @param {(how?: string) => any} changed
  */
 export async function enqueue(tasks, changed) {
   const queues = await attempt(queueChoices);
@@ -132,7 +132,7 @@ export async function enqueue(tasks, changed) {
 
 /**
  * @param {any[]} tasks
- * @param {() => any} changed
+ * @param {(how?: string) => any} changed
  */
 export async function abort(tasks, changed) {
   const answer = await confirm(
@@ -144,7 +144,7 @@ export async function abort(tasks, changed) {
 
 /**
  * @param {any[]} tasks
- * @param {() => any} changed
+ * @param {(how?: string) => any} changed
  */
 export async function reset(tasks, changed) {
   const answer = await confirm(
@@ -156,7 +156,7 @@ export async function reset(tasks, changed) {
 
 /**
  * @param {any} task
- * @param {() => any} changed
+ * @param {(how?: string) => any} changed
  */
 async function publish(task, changed) {
   const answer = await confirm(`Publish ${task.name}?`, 'A published task can no longer be changed; its output models are published too.',
@@ -167,7 +167,7 @@ async function publish(task, changed) {
 /**
  * @param {any[]} tasks
  * @param {boolean} away
- * @param {() => any} changed
+ * @param {(how?: string) => any} changed
  */
 export async function archive(tasks, away, changed) {
   const answer = await attempt(() => many(away ? 'tasks.archive_many' : 'tasks.unarchive_many', tasks, {}));
@@ -176,7 +176,7 @@ export async function archive(tasks, away, changed) {
 
 /**
  * @param {any[]} tasks
- * @param {() => any} changed
+ * @param {(how?: string) => any} changed
  */
 export async function remove(tasks, changed) {
   const running = tasks.filter((task) => !ENDED.has(task.status) && task.status !== 'created').length;
@@ -190,7 +190,7 @@ export async function remove(tasks, changed) {
 
 /**
  * @param {any} task
- * @param {() => any} changed
+ * @param {(how?: string) => any} changed
  */
 async function rename(task, changed) {
   const name = h('input', {name: 'name', value: task.name, required: true});
@@ -204,7 +204,7 @@ async function rename(task, changed) {
 
 /**
  * @param {any} task
- * @param {() => any} changed
+ * @param {(how?: string) => any} changed
  */
 async function retag(task, changed) {
   const tags = h('input', {name: 'tags', value: (task.tags ?? []).join(', ')});

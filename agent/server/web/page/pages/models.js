@@ -47,7 +47,7 @@ export default async function models({root, params, query, signal, live, setQuer
     const page = Number(query.get('page') ?? 0);
     /** @type {Record<string, any>} */
     const body = {
-      system_tags: query.has('archived') ? ['archived'] : ['-archived'], order_by: [query.get('order') ?? '-last_update'], page, page_size: SIZE + 1, search_hidden: true,
+      system_tags: query.has('archived') ? ['archived'] : ['-archived'], order_by: [query.get('order') ?? '-last_update'], page, page_size: SIZE, search_hidden: true,
       only_fields: ['id', 'name', 'ready', 'framework', 'task', 'project', 'created', 'last_update', 'tags', 'system_tags', 'uri'],
     };
     if (project) body.project = [project];
@@ -55,9 +55,10 @@ export default async function models({root, params, query, signal, live, setQuer
     if (query.get('q')) body.search_text = query.get('q');
     const {models: found} = await call('models.get_all', body, {signal});
     await Promise.all([learn('task', found.map((/** @type {any} */ model) => model.task)), learn('project', found.map((/** @type {any} */ model) => model.project))]);
-    rows.show(found.slice(0, SIZE));
+    rows.show(found);
+    const more = found.length === SIZE && (await call('models.get_all', {...body, only_fields: ['id'], page: (page + 1) * SIZE, page_size: 1}, {signal})).models.length > 0;
     const turn = (/** @type {number} */ to) => () => { setQuery({page: to ? String(to) : null}); refresh(); };
-    put(pages, (page > 0 || found.length > SIZE) && [h('button', {disabled: page === 0, on: {click: turn(page - 1)}}, 'Earlier page'), h('span', null, `Page ${page + 1}`), h('button', {disabled: found.length <= SIZE, on: {click: turn(page + 1)}}, 'Next page')]);
+    put(pages, (page > 0 || more) && [h('button', {disabled: page === 0, on: {click: turn(page - 1)}}, 'Earlier page'), h('span', null, `Page ${page + 1}`), h('button', {disabled: !more, on: {click: turn(page + 1)}}, 'Next page')]);
     const none = list.querySelector('.empty');
     if (found.length) none?.remove();
     else if (!none) list.append(empty('No models.', 'Tasks make them; a pipeline publishes its best.'));

@@ -8,8 +8,8 @@ import {ask, field, select} from '../parts/dialog.js';
 import {attempt, toast} from '../parts/toast.js';
 
 const PATTERNS = {
-  int: {pattern: '[-+]?[0-9]+', title: 'A whole number'},
-  float: {pattern: '[-+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][-+]?[0-9]+)?', title: 'A number'},
+  int: {pattern: '[+\\-]?[0-9]+', title: 'A whole number'},
+  float: {pattern: '[+\\-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+\\-]?[0-9]+)?', title: 'A number'},
 };
 
 /**

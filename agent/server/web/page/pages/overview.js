@@ -8,6 +8,7 @@ import {pipelineName, refreshed, steps} from '../data/pipelines.js';
 import {ROW} from '../data/tasks.js';
 import {card, empty, head, waiting, when} from '../parts/blocks.js';
 import {badge, word} from '../parts/status.js';
+import {shortName} from './workers.js';
 
 /** @param {import('../core/router.js').Context} context */
 export default async function overview({root, signal, live, title}) {
@@ -23,7 +24,7 @@ export default async function overview({root, signal, live, title}) {
   async function refresh() {
     const visible = {system_tags: ['-archived'], search_hidden: true, order_by: ['-last_update'], page: 0};
     const [latest, running, controllers, workers, queues] = await Promise.all([
-      call('tasks.get_all', {...visible, type: ['-controller'], page_size: 10, only_fields: ROW}, {signal}),
+      call('tasks.get_all', {...visible, type: ['-controller'], status: ['-created'], page_size: 10, only_fields: ROW}, {signal}),
       call('tasks.get_all', {...visible, status: ['in_progress', 'queued'], page_size: 30, only_fields: ROW}, {signal}),
       call('tasks.get_all', {...visible, type: ['controller'], system_tags: ['__$and', 'pipeline', '__$not', 'archived'], page_size: 5, only_fields: [...ROW, 'configuration.Pipeline', 'runtime']}, {signal}),
       call('workers.get_all', {}, {signal}),
@@ -73,7 +74,7 @@ function taskLine(first) {
 function workerCard(workers) {
   return card(['Agents', h('a', {class: 'all', href: '/workers-and-queues'}, 'All')], workers.length
     ? workers.slice(0, 12).map((worker) => h('div', {class: 'row-line'}, h('i', {class: 'lamp', data: {on: worker.task ? 'busy' : 'idle'}, title: worker.task ? 'busy' : 'idle'}),
-      h('span', {class: 'grow'}, h('strong', null, worker.id), worker.task && h('small', null, h('a', {href: taskLink(worker.task)}, worker.task.name))),
+      h('span', {class: 'grow'}, h('strong', {title: worker.id}, shortName(worker.id)), worker.task && h('small', null, h('a', {href: taskLink(worker.task)}, worker.task.name))),
       h('span', {class: 'hint'}, worker.task ? 'busy' : 'idle')))
     : empty('No agents.', [h('code', null, 'sightline up'), ' starts one for each queue.']));
 }

@@ -49,7 +49,8 @@ const LIVE = [
 export default async function task(context) {
   const {root, params, signal, live, title} = context;
   const wanted = params.rest.replace(/\/$/, '');
-  const id = ALIASES.get(wanted) ?? wanted.split('/')[0];
+  const alias = [...ALIASES].find(([known]) => wanted === known || wanted.startsWith(`${known}/`));
+  const id = alias ? alias[1] : wanted.split('/')[0];
   const tab = TABS.find((one) => one.id === id) ?? TABS[0];
   let now = await getTask(params.task, {only: LIVE, signal});
   await Promise.all([learn('project', [now.project]), learn('user', [now.user]), learn('queue', [now.execution?.queue])]);

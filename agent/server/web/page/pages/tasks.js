@@ -14,6 +14,8 @@ import {table} from '../parts/table.js';
 import {projectCrumbs, projectTabs} from './project-head.js';
 
 const SIZE = 50;
+// The plain `get_all` finds what lies in hidden projects as well.
+const ACTION = 'tasks.get_all_ex';
 
 /** @param {import('../core/router.js').Context} context */
 export default async function tasks(context) {
@@ -72,15 +74,17 @@ export default async function tasks(context) {
 
   async function refresh() {
     const page = Number(query.get('page') ?? 0);
-    const answer = await call('tasks.get_all', {
+    const answer = await call(ACTION, {
       ...filters(query, project),
       only_fields: metrics.length ? [...ROW, 'last_metrics'] : ROW,
       order_by: [query.get('order') ?? '-last_update'],
       page,
-      page_size: SIZE + 1,
+      page_size: SIZE,
     }, {signal});
+    const more = answer.tasks.length === SIZE && await any(filters(query, project), (page + 1) * SIZE, signal);
+    for (const task of answer.tasks) task.project = task.project?.id ?? task.project;
     await learn('project', answer.tasks.map((/** @type {any} */ task) => task.project));
-    shown = answer.tasks.slice(0, SIZE);
+    shown = answer.tasks;
     rows.show(shown);
     const filtered = ['q', 'status', 'type', 'tag', 'archived'].some((name) => query.has(name));
     const none = list.querySelector('.empty');
@@ -89,10 +93,10 @@ export default async function tasks(context) {
       list.append(filtered || page ? empty('No task fits.', 'Take a filter away.')
         : empty('No tasks here yet.', ['Any ClearML script makes one; so does ', h('code', null, 'sightline run'), '.']));
     }
-    put(pages, (page > 0 || answer.tasks.length > SIZE) && [
+    put(pages, (page > 0 || more) && [
       h('button', {disabled: page === 0, on: {click: () => turn(page - 1)}}, 'Earlier page'),
       h('span', null, `Page ${page + 1}`),
-      h('button', {disabled: answer.tasks.length <= SIZE, on: {click: () => turn(page + 1)}}, 'Next page')]);
+      h('button', {disabled: !more, on: {click: () => turn(page + 1)}}, 'Next page')]);
   }
 
   /** @param {number} page */
@@ -117,11 +121,14 @@ export default async function tasks(context) {
     [{value: '', text: 'Any type'}, ...types.map((value) => ({value, text: value.replaceAll('_', ' ')}))], query.get('type') ?? '');
   const archive_ = h('input', {type: 'checkbox', checked: query.has('archived'), on: {change: () => filter({archived: archive_.checked ? '1' : null})}});
 
+  const hidden = h('input', {type: 'checkbox', checked: query.has('hidden'), on: {change: () => filter({hidden: hidden.checked ? '1' : null})}});
+
   put(root,
     head({crumbs: projectCrumbs(project), title: project ? nameOf('project', project).split('/').pop() : 'All tasks', below: projectTabs(params.project, 'tasks')}),
     h('div', {class: 'filters'}, search, state, kind,
       menu('Columns', () => columnChoices(shown, metrics, (names) => { setQuery({columns: names.join('|') || null}); go(location.pathname + location.search, {replace: true}); }, signal), {text: 'Columns', class: 'quiet'}),
-      h('label', {class: 'tick'}, archive_, 'Archive')),
+      h('label', {class: 'tick'}, archive_, 'Archive'),
+      !project && h('label', {class: 'tick', title: 'Steps of pipelines, datasets, templates'}, hidden, 'Hidden projects too')),
     several, list, pages);
   await live(refresh, 4000);
 }
@@ -134,13 +141,24 @@ function filters(query, project) {
   /** @type {Record<string, any>} */
   const body = {system_tags: query.has('archived') ? ['archived'] : ['-archived']};
   if (project) body.project = [project];
-  else body.search_hidden = true;
+  if (project || query.has('hidden')) body.search_hidden = true;
   if (query.get('status')) body.status = [query.get('status')];
   if (query.get('type')) body.type = [query.get('type')];
   if (query.get('tag')) body.tags = [query.get('tag')];
   const text = query.get('q');
   if (text) body.search_text = text;
   return body;
+}
+
+/**
+ * Whether there is a task at this place of the list.
+ * @param {Record<string, any>} body
+ * @param {number} place
+ * @param {AbortSignal} signal
+ */
+async function any(body, place, signal) {
+  const {tasks: found} = await call(ACTION, {...body, only_fields: ['id'], page: place, page_size: 1}, {signal});
+  return found.length > 0;
 }
 
 /**

@@ -29,7 +29,10 @@ export default async function workers({root, query, signal, live, title}) {
     listed.sort((/** @type {any} */ a, /** @type {any} */ b) => a.name.localeCompare(b.name));
     keyed(queues, listed, (/** @type {any} */ queue) => queue.id, queueCard);
     const wanted = query.get('queue');
-    if (wanted) { query.delete('queue'); queues.querySelector(`[data-key="${CSS.escape(wanted)}"]`)?.scrollIntoView(); }
+    if (wanted) {
+      query.delete('queue');
+      queues.querySelector(`[data-key="${CSS.escape(wanted)}"]`)?.scrollIntoView();
+    }
   }
 
   /** @param {any} first */
@@ -76,12 +79,20 @@ export default async function workers({root, query, signal, live, title}) {
   await live(refresh, 3000);
 }
 
+/**
+ * A worker's name without the id that an agent in services mode adds for each of its tasks.
+ * @param {string} id
+ */
+export function shortName(id) {
+  return id.replace(/:service:[0-9a-f]{32}$/, ' · service');
+}
+
 /** @param {any} first */
 function workerLine(first) {
   const element = h('div', {class: 'row-line'});
   element.update = (/** @type {any} */ worker) => put(element,
     h('i', {class: 'lamp', data: {on: worker.task ? 'busy' : 'idle'}}),
-    h('span', {class: 'grow'}, h('strong', null, worker.id), h('small', null, (worker.queues ?? []).map((/** @type {any} */ queue) => queue.name).join(', '))),
+    h('span', {class: 'grow'}, h('strong', {title: worker.id}, shortName(worker.id)), h('small', null, (worker.queues ?? []).map((/** @type {any} */ queue) => queue.name).join(', '))),
     worker.task ? h('span', null, h('a', {href: taskLink(worker.task)}, worker.task.name), h('small', null, ` ${duration((worker.task.running_time ?? 0) / 1000)}, iteration ${number(worker.task.last_iteration)}`)) : h('span', {class: 'hint'}, 'idle'),
     h('span', {class: 'hint figure', title: 'Last sign of life'}, ago(worker.last_activity_time ?? worker.last_report_time)));
   element.update(first);
