@@ -8,9 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from functools import partial
 
-from starlette.applications import Starlette
-from starlette.routing import Mount
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import credentials, removals, services
 from .api import Api, respond
@@ -29,7 +27,7 @@ _REMOVALS_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-def build(settings: Settings) -> Starlette:
+def build(settings: Settings) -> ASGIApp:
     """Open the state folder and build the application over it.
 
     Raises:
@@ -66,7 +64,7 @@ def build(settings: Settings) -> Starlette:
                 log.exception("files could not be deleted")
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def running() -> AsyncIterator[None]:
         await api.write(services.prepare)
         tasks = [asyncio.create_task(work()) for work in (watch, remove_files)]
         try:
@@ -80,12 +78,14 @@ def build(settings: Settings) -> Starlette:
     doorkeeper = Doorkeeper(settings.host, settings.names)
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(running(), receive, send)
+            return
         try:
             doorkeeper.check(scope)
         except ApiError as error:
             await respond(send, error.code, failure(scope["path"][:100], API_VERSION, error))
             return
-        # The SDK uploads to the bare `/files`, which a mounted route would not match.
         if scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/"):
             await files(scope, receive, send)
         elif pages.takes(scope):
@@ -93,4 +93,19 @@ def build(settings: Settings) -> Starlette:
         else:
             await api(scope, receive, send)
 
-    return Starlette(routes=[Mount("/", app=door)], lifespan=lifespan)
+    return door
+
+
+async def _live(
+    running: contextlib.AbstractAsyncContextManager[None], receive: Receive, send: Send
+) -> None:
+    """Enter when the server starts, leave when it ends, and say so as ASGI wants it."""
+    await receive()
+    try:
+        async with running:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+    except BaseException as error:
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        raise
+    await send({"type": "lifespan.shutdown.complete"})

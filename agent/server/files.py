@@ -208,10 +208,12 @@ class FileServer:
 
     def remove(self, name: str, asked: float) -> None:
         """Delete a file that shall go, unless another has been put there since that was asked."""
-        with contextlib.suppress(ApiError, FileNotFoundError):
+        try:
             _path, found = self._found(name)
             if found is not None and found.st_mtime <= asked:
                 self._delete(name)
+        except (ApiError, OSError) as error:
+            log.warning("%s stays: %s", name, error)
 
     def _delete(self, name: str) -> None:
         path, found = self._found(name)

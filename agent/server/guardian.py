@@ -17,9 +17,13 @@ import time
 from collections.abc import Sequence
 
 _GOODBYE = b"goodbye"
-_SHORT_LIFE = 5.0
+_SHORT_LIFE = 1.0
 _PAUSE = 1.0
-"""Seconds to wait after a server that lived for a moment only: it may die each time."""
+_PATIENCE = 5
+"""After so many lives of less than a second in a row there is a pause before the next."""
+
+_LIVES = "SIGHTLINE_SERVER_SHORT_LIVES"
+"""In the environment: how many short lives there were in a row."""
 
 
 class Guardian:
@@ -68,7 +72,9 @@ def main(arguments: Sequence[str]) -> int:
     if said == _GOODBYE:
         return 0
     os.close(pipe)
-    if time.monotonic() - began < _SHORT_LIFE:
+    short = int(os.environ.get(_LIVES, "0")) + 1 if time.monotonic() - began < _SHORT_LIFE else 0
+    os.environ[_LIVES] = str(short)
+    if short >= _PATIENCE:
         time.sleep(_PAUSE)
     sys.stderr.write("agent.server: the server died; starting it again\n")
     sys.stderr.flush()

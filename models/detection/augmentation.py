@@ -24,11 +24,14 @@ class Supply(Protocol):
 
     def __len__(self) -> int: ...
 
-    def padded(self, index: int) -> Scene:
-        """Give a picture as the network's input; it may be written to."""
-
     def bare(self, index: int) -> Scene:
-        """Give it without the padding of a letterbox, to be read only."""
+        """Give a picture without the padding of a letterbox, to be read only."""
+
+    def offset(self, index: int) -> tuple[int, int]:
+        """Say where left and top of the bare picture lie in the input, pixels."""
+
+    def placed(self, index: int, bare: Scene) -> Scene:
+        """Make the network's input of a bare picture; it may be written to."""
 
 
 class Augmentation:
@@ -78,7 +81,7 @@ class Augmentation:
             The picture, boxes clipped to it, and their classes; boxes that left it are gone.
         """
         if light:
-            return self._turned(supply.padded(index), rng)
+            return self._turned(supply.placed(index, supply.bare(index)), rng)
         scene = self._moved(supply, index, rng, combine)
         if rng.random() < self._options.mixup and combine:
             other = int(rng.integers(len(supply)))
@@ -93,7 +96,9 @@ class Augmentation:
             indices = [index, *(int(other) for other in rng.integers(len(supply), size=3))]
             tiles = [supply.bare(indices[place]) for place in rng.permutation(4)]
             return self._geometry.mosaic(tiles, supply.size, rng)
-        return self._geometry.distort(supply.padded(index), rng)
+        bare = supply.bare(index)
+        moved = self._geometry.distort(bare, supply.offset(index), supply.size, rng)
+        return supply.placed(index, bare) if moved is None else moved
 
     def _turned(self, scene: Scene, rng: Generator) -> Scene:
         import cv2

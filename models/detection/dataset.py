@@ -95,7 +95,7 @@ class Pictures(Dataset[dict[str, Any]]):
     def __getitem__(self, key: Key | int) -> dict[str, Any]:
         if isinstance(key, int) or self._changes is None:
             index = key if isinstance(key, int) else key.picture
-            scene = self.padded(index)
+            scene = self.placed(index, self.bare(index))
         else:
             index = key.picture
             scene = self._changed(key, self._changes)
@@ -106,22 +106,27 @@ class Pictures(Dataset[dict[str, Any]]):
             "classes": scene.classes,
         }
 
-    def padded(self, index: int) -> Scene:
-        """Give a picture as the network's input; it may be written to."""
+    def placed(self, index: int, bare: Scene) -> Scene:
+        """Make the network's input of a bare picture; it may be written to."""
         height, width = self.labels.sizes[index]
         placement = self._preprocessing.placement(height, width)
         return Scene(
-            self._preprocessing.padded(self._scaled(index), height, width),
+            self._preprocessing.padded(bare.image, height, width),
             placement.to_input(self.labels.boxes[index]),
-            self.labels.labels[index],
+            bare.classes,
         )
 
     def bare(self, index: int) -> Scene:
-        """Give it without the padding of a letterbox, to be read only."""
+        """Give a picture without the padding of a letterbox, to be read only."""
         placement = self._preprocessing.placement(*self.labels.sizes[index])
         offset = np.array([placement.left, placement.top] * 2, np.float32)
         boxes = placement.to_input(self.labels.boxes[index]) - offset
         return Scene(self._scaled(index), boxes, self.labels.labels[index])
+
+    def offset(self, index: int) -> tuple[int, int]:
+        """Say where left and top of the bare picture lie in the input, pixels."""
+        placement = self._preprocessing.placement(*self.labels.sizes[index])
+        return placement.left, placement.top
 
     def _changed(self, key: Key, changes: Changes) -> Scene:
         epoch = key.epoch

@@ -36,7 +36,7 @@ def warp(
     """Move a picture and its boxes by an affine matrix.
 
     Args:
-        scene: what to move.
+        scene: what to move; its picture may have a fourth channel, which is dropped.
         matrix: from pixels of `scene` to pixels of the result.
         size: height and width of the result.
         fill: colour of what comes in from outside.
@@ -48,7 +48,8 @@ def warp(
     import cv2
 
     # OpenCV moves four channels in half the time of three.
-    rgba = cv2.cvtColor(scene.image, cv2.COLOR_RGB2RGBA)
+    four = scene.image.shape[2] == 4
+    rgba = scene.image if four else cv2.cvtColor(scene.image, cv2.COLOR_RGB2RGBA)
     pixel = _half(-1) @ matrix @ _half(1)  # its coordinates are those of pixels' centres
     moved = cv2.warpAffine(
         rgba,

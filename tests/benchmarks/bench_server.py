@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import resource
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -94,6 +95,7 @@ def measure(url: str, state: Path, pid: int, tasks: int, points: int) -> None:
     """Print the table."""
     keys = json.loads((state / "credentials.json").read_text())
     client = Client(url, keys)
+    print(f"idle memory: {memory(pid)}")
     print(f"{'':<44}{'p50 ms':>9}{'p99 ms':>9}")
 
     project = client.call("projects.create", name="bench")["id"]
@@ -105,6 +107,7 @@ def measure(url: str, state: Path, pid: int, tasks: int, points: int) -> None:
     ping = timed(lambda: requests.get(f"{url}/debug.ping", timeout=10), 200)
     line("debug.ping, a connection each", ping)
 
+    line("debug.ping, 1 client", timed(lambda: client.call("debug.ping"), 1000), "the floor")
     read = timed(lambda: client.call("tasks.get_by_id", task=task), 1000)
     line("tasks.get_by_id, 1 client", read, f"{len(read) / sum(read):.0f}/s")
 
@@ -112,6 +115,12 @@ def measure(url: str, state: Path, pid: int, tasks: int, points: int) -> None:
         mine = Client(url, keys)
         return lambda: mine.call("tasks.get_by_id", task=task)
 
+    def pinger() -> Callable[[], Any]:
+        mine = Client(url, keys)
+        return lambda: mine.call("debug.ping")
+
+    start = time.perf_counter()
+    line("debug.ping, 8 clients", together(pinger, 8, 250), "the floor")
     start = time.perf_counter()
     read = together(reader, 8, 250)
     line("tasks.get_by_id, 8 clients", read, f"{len(read) / (time.perf_counter() - start):.0f}/s")
@@ -126,6 +135,8 @@ def measure(url: str, state: Path, pid: int, tasks: int, points: int) -> None:
     start = time.perf_counter()
     add = timed(lambda: client.add(bodies.pop()), 40)
     line("events.add_batch of 500", add, f"{40 * 500 / sum(add):.0f} events/s")
+    rate = bare_inserts(state)
+    print(f"{'the same events into a bare SQLite table':<62}  {rate:.0f} events/s")
 
     files(client, url)
 
@@ -144,7 +155,12 @@ def measure(url: str, state: Path, pid: int, tasks: int, points: int) -> None:
         "by name": {"name": "^task 77777$"},
         "by part of a name": {"name": "7777"},
         "by a tag that none has": {"tags": ["none"]},
+        "by a pattern": {"name": "task 7.*77$"},
+        "by a text anywhere": {"search_text": "7777"},
         "of a status": {"status": ["completed"]},
+        "of a status, with a tag": {"status": ["completed"], "tags": ["none"]},
+        "in the order of creation": {"order_by": ["-created"]},
+        "in the order of status and name": {"order_by": ["status", "-name"]},
         "page 1000": {"page": 1000},
     }.items():
         listed = {**query, **filters}
@@ -153,10 +169,40 @@ def measure(url: str, state: Path, pid: int, tasks: int, points: int) -> None:
         lambda: client.call("events.scalar_metrics_iter_histogram", task=made_task(client)), 5
     )
     line("scalar_metrics_iter_histogram", curves, "10 curves of the largest task")
+    largest = made_task(client)
+    for order in ("asc", "desc"):
+        page = timed(lambda: client.call("events.get_task_events", task=largest, batch_size=1000,
+                                         order=order), 5)  # noqa: B023  # fmt: skip
+        line(f"events.get_task_events, {order}", page, "1,000 points by time")
+    stats = timed(lambda: client.call("projects.get_all_ex", include_stats=True, page_size=20,
+                                      page=0), 5)  # fmt: skip
+    line("projects.get_all_ex with statistics", stats)
     line("tasks.get_by_id", timed(lambda: client.call("tasks.get_by_id", task=task), 500))
+    print(f"\nserver memory: {memory(pid)}")
+
+
+def memory(pid: int) -> str:
+    """The resident memory of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
-    memory = next(row for row in status.splitlines() if row.startswith("VmRSS"))
-    print(f"\nserver memory: {memory.split(':')[1].strip()}")
+    return next(row for row in status.splitlines() if row.startswith("VmRSS")).split(":")[1].strip()
+
+
+def bare_inserts(state: Path) -> float:
+    """How many points a second SQLite alone writes, a row each, 500 a transaction."""
+    connection = sqlite3.connect(state / "bare.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("CREATE TABLE points (series INT, iter INT, at INT, value REAL, "
+                       "PRIMARY KEY (series, iter)) WITHOUT ROWID")  # fmt: skip
+    start = time.perf_counter()
+    for first in range(0, 20_000, 500):
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO points VALUES (1, ?, ?, ?)",
+                               [(at, at, at / 7) for at in range(first, first + 500)])  # fmt: skip
+        connection.execute("COMMIT")
+    taken = time.perf_counter() - start
+    connection.close()
+    return 20_000 / taken
 
 
 def made_task(client: Client) -> str:

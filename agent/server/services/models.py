@@ -25,6 +25,8 @@ def _fields(call: Call) -> Data:
     for name in ("tags", "system_tags"):
         if call.body.get(name) is not None:
             fields[name] = list(dict.fromkeys(call.texts(name)))
+    if call.body.get("created") is not None:
+        fields["created"] = clock.normalize(call.need("created"))
     if call.body.get("ready") is not None:
         fields["ready"] = call.flag("ready")
     if call.body.get("metadata") is not None:

@@ -117,6 +117,15 @@ def test_a_model_from_registration_to_publication(server: Any) -> None:
     server.refuse("models.set_ready", model=model)
 
 
+def test_the_time_of_a_models_making_can_be_set(server: Any) -> None:
+    model = server.call("models.create", name="m", uri="u")["id"]
+    server.call("models.update", model=model, created="2026-01-02T03:04:05Z", name="n")
+    seen = server.call("models.get_by_id", model=model)["model"]
+    assert seen["created"].startswith("2026-01-02T03:04:05")
+    assert seen["name"] == "n"
+    server.refuse("models.update", model=model, created="yesterday")
+
+
 def test_publishing_a_task_publishes_its_models(server: Any) -> None:
     task = server.task()
     model = server.call("models.update_for_task", task=task, uri="u", name="n")["id"]

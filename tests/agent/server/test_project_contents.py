@@ -197,3 +197,16 @@ def test_deleting_with_contents_tells_the_files(server: Any) -> None:
     assert answer["urls"]["artifact_urls"] == ["http://f/a"]
     assert answer["urls"]["model_urls"] == ["http://f/m"]
     assert server.refuse("tasks.get_by_id", task=task)
+
+
+def test_sizes_of_datasets(server: Any) -> None:
+    project = server.call("projects.create", name="sized/.datasets/d")["id"]
+    assert one(server, project, include_dataset_stats=True)["dataset_stats"] is None
+    for version in ("1", "2"):
+        task = server.task(type="data_processing", system_tags=["dataset"], project=project)
+        runtime = {"version": version, "ds_file_count": version, "ds_total_size": 1000}
+        server.call("tasks.edit", task=task, runtime=runtime)
+    seen = one(server, project, include_dataset_stats=True)
+    assert seen["dataset_stats"] == {"file_count": 2, "total_size": 1000}
+    above = server.call("projects.get_all_ex", name="^sized$", children_type="dataset")
+    assert len(above["projects"]) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -262,6 +263,27 @@ def test_references_are_checked_when_that_is_asked_for(server: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [
+        {"execution": {"artifacts": 5}},
+        {"execution": {"artifacts": [5]}},
+        {"execution": {"artifacts": [{"key": "a", "uri": 5}]}},
+        {"execution": {"queue": {}}},
+        {"models": {"output": 5}},
+        {"models": {"input": [5]}},
+        {"models": {"output": [{"name": "n", "model": [1]}]}},
+    ],
+)
+def test_lists_that_later_calls_go_through_are_checked(server: Any, wrong: dict[str, Any]) -> None:
+    task = server.task()
+    for action, body in (("tasks.edit", {"task": task}), ("tasks.create", {})):
+        given = {"name": "n", "type": "training", **body, **wrong}
+        assert "must be" in server.refuse(action, **given)["result_msg"]
+    if "execution" in wrong:
+        server.refuse("tasks.clone", task=task, execution_overrides=wrong["execution"])
+
+
+@pytest.mark.parametrize(
     "wrong", [{"hyperparams": {"Args": 5}}, {"hyperparams": {"Args": {"x": 5}}},
               {"configuration": {"x": "text"}}],
 )  # fmt: skip
@@ -280,3 +302,23 @@ def test_outlines_of_parameters_are_nobodys_business(server: Any) -> None:
         assert "_outline" not in found
     edited = server.call("tasks.edit", task=task, hyperparams={"B": {"c": {"value": "1"}}})
     assert "_outline" not in edited["fields"]
+
+
+def test_edits_at_once_are_all_kept(server: Any) -> None:
+    """Each reads a section, changes it and writes it back: none may lose another's change."""
+    task = server.task()
+
+    def edit(number: int) -> None:
+        item = {"section": "Args", "name": f"p{number}", "value": str(number)}
+        server.call("tasks.edit_hyper_params", task=task, hyperparams=[item])
+        artifact = {"key": f"a{number}", "type": "custom"}
+        server.call("tasks.add_or_update_artifacts", task=task, artifacts=[artifact])
+        server.call("tasks.edit_configuration", task=task,
+                    configuration=[{"name": f"c{number}", "value": "v"}])  # fmt: skip
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(edit, range(40)))
+    seen = get(server, task)
+    assert len(seen["hyperparams"]["Args"]) == 40
+    assert len(seen["execution"]["artifacts"]) == 40
+    assert len(seen["configuration"]) == 40

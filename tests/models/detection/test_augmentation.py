@@ -45,12 +45,14 @@ class Supplied:
     def __len__(self) -> int:
         return len(self.scenes)
 
-    def padded(self, index: int) -> Scene:
-        scene = self.scenes[index]
-        return Scene(scene.image.copy(), scene.boxes, scene.classes)
+    def placed(self, index: int, bare: Scene) -> Scene:
+        return Scene(bare.image.copy(), bare.boxes, bare.classes)
 
     def bare(self, index: int) -> Scene:
         return self.scenes[index]
+
+    def offset(self, index: int) -> tuple[int, int]:
+        return 0, 0
 
 
 def change(seed: int, supply: Supplied | None = None, **options: Any) -> Scene:
