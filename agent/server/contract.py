@@ -17,7 +17,7 @@ from .errors import BadRequestError
 
 _PATH = Path(__file__).with_name("contract.txt")
 _FLAGS = {"true", "false", "1", "0"}
-_LISTED = {"tasks.get_all parent", "models.get_all task"}
+_LISTED = {"tasks.get_all parent"}
 """Filters that are a text by the schemas, for which clients give lists of choices too."""
 _SAYS = {
     "text": "a text",

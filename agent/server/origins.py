@@ -17,6 +17,9 @@ from . import requests
 from .errors import ApiError
 
 _ACTION = re.compile(r"(?:/api)?/(?:v[0-9.]+/)?[a-z_]+\.[a-z_0-9]+/?")
+PAGE_FILES = "/web/"
+"""Where the light page's own files lie: the same for everybody, and without any data."""
+
 _FORMS = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 """What a page may post to anywhere without asking first."""
 
@@ -53,7 +56,10 @@ class Doorkeeper:
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host:
             raise ForbiddenError(f"the page {origin[:100]} may not call this server")
-        if headers.get("sec-fetch-site") in ("cross-site", "same-site") and (
+        # The frame that draws plots is shut off from its own page, so to a browser it's foreign.
+        drawing = scope["path"].startswith(PAGE_FILES) and scope["method"] in ("GET", "HEAD")
+        foreign = headers.get("sec-fetch-site") in ("cross-site", "same-site") and not drawing
+        if foreign and (
             action or headers.get("sec-fetch-mode") != "navigate" or scope["method"] != "GET"
         ):
             raise ForbiddenError("another site's page may not call this server")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import projection
 from ..documents import PROJECTS, TASKS
 from ..errors import BadRequestError, InvalidStatusError
 from ..query import Where
@@ -136,9 +137,8 @@ def get_all_ex(call: Call) -> Data:
 @action("reports.get_task_data", mode=Mode.SCAN)
 def get_task_data(call: Call) -> Data:
     """Tasks by filter with their plots, debug images and scalars, for a report's figures."""
-    only: Any = call.body.get("only_fields")
-    wanted = [only] if isinstance(only, str) else only
-    answer = page(call, TASKS, "tasks", filters(call, TASKS), wanted or ["id", "name"])
+    only = projection.names(call.body.get("only_fields")) or ["id", "name"]
+    answer = page(call, TASKS, "tasks", filters(call, TASKS), only)
     identities = [task["id"] for task in answer["tasks"]]
     for key, name in _FIGURES.items():
         options = call.table(key)

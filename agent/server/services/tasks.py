@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from types import NoneType
 from typing import Any
 
 from .. import clock, outlines, projection, references
@@ -98,6 +99,7 @@ def editable(call: Call, before: Document | None = None) -> Data:
                 **old.get(name, {}),
                 **{k: v for k, v in value.items() if v is not None},
             }
+    check_lists(fields)
     if "output_dest" in body:
         output = fields.get("output", old.get("output", {}))
         fields["output"] = {**(output or {}), "destination": call.text("output_dest")}
@@ -108,6 +110,30 @@ def editable(call: Call, before: Document | None = None) -> Data:
     if "name" in fields and not (fields["name"] or "").strip():
         raise BadRequestError("name: a task needs a name")
     return fields
+
+
+def check_lists(fields: Data) -> None:
+    """Refuse artifacts and models that aren't lists of objects: later calls go through them.
+
+    Raises:
+        BadRequestError: It names the list.
+    """
+    execution, models = fields.get("execution") or {}, fields.get("models") or {}
+    if not isinstance(execution.get("queue"), (str, NoneType)):
+        raise BadRequestError("execution.queue must be a text")
+    lists = {
+        "execution.artifacts": (execution.get("artifacts"), ("key",)),
+        **{f"models.{kind}": (listed, ("model", "name")) for kind, listed in models.items()},
+    }
+    for where, (listed, names) in lists.items():
+        if listed is None:
+            continue
+        if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+            raise BadRequestError(f"{where} must be a list of objects")
+        for item in listed:
+            for name in (*names, "uri", "mode"):
+                if not isinstance(item.get(name), (str, NoneType)):
+                    raise BadRequestError(f"{where}: {name} must be a text")
 
 
 def sections_of(hyperparams: Data) -> Data:

@@ -8,7 +8,7 @@ from ..documents import MODELS, PROJECTS, TASKS
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from .projects import ensure_project
-from .tasks import new_task, sections_of
+from .tasks import check_lists, new_task, sections_of
 
 _COPIED = (
     "name", "type", "comment", "tags", "project", "parent", "script", "hyperparams",
@@ -94,4 +94,5 @@ def clone(call: Call) -> Data:
         for item in call.tables("new_task_input_models"):
             call.db.require(MODELS, str(item.get("model")), heads=())
         fields["models"] = {**fields["models"], "input": call.tables("new_task_input_models")}
+    check_lists(fields)
     return {"id": new_task(call, fields)["id"], **answer}

@@ -263,6 +263,27 @@ def test_references_are_checked_when_that_is_asked_for(server: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "wrong",
+    [
+        {"execution": {"artifacts": 5}},
+        {"execution": {"artifacts": [5]}},
+        {"execution": {"artifacts": [{"key": "a", "uri": 5}]}},
+        {"execution": {"queue": {}}},
+        {"models": {"output": 5}},
+        {"models": {"input": [5]}},
+        {"models": {"output": [{"name": "n", "model": [1]}]}},
+    ],
+)
+def test_lists_that_later_calls_go_through_are_checked(server: Any, wrong: dict[str, Any]) -> None:
+    task = server.task()
+    for action, body in (("tasks.edit", {"task": task}), ("tasks.create", {})):
+        given = {"name": "n", "type": "training", **body, **wrong}
+        assert "must be" in server.refuse(action, **given)["result_msg"]
+    if "execution" in wrong:
+        server.refuse("tasks.clone", task=task, execution_overrides=wrong["execution"])
+
+
+@pytest.mark.parametrize(
     "wrong", [{"hyperparams": {"Args": 5}}, {"hyperparams": {"Args": {"x": 5}}},
               {"configuration": {"x": "text"}}],
 )  # fmt: skip

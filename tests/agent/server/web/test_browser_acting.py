@@ -138,7 +138,7 @@ def test_a_graph_is_live(browser: Any, server: Any, filled: Any) -> None:
             ("one", []),
             ("two", ["one"]),
             ("three", ["one"]),
-            ("four", ["two", "three"]),
+            ("four", ["one", "two", "three"]),
         )
     }
     server.call(

@@ -2,7 +2,7 @@
 import {h, put, s} from '../core/dom.js';
 import {duration} from '../core/format.js';
 import {badge, word} from '../parts/status.js';
-import {layers} from './layers.js';
+import {direct, layers} from './layers.js';
 
 // Pixels: a box, the room between boxes along and across the flow, and the room around all.
 const WIDE = 196;
@@ -65,7 +65,7 @@ export function graph(choose) {
     edges.setAttribute('viewBox', `0 0 ${width} ${height}`);
     edges.setAttribute('width', width);
     edges.setAttribute('height', height);
-    put(edges, steps.flatMap((step) => step.parents.map((parent) => {
+    put(edges, steps.flatMap((step) => direct(step, steps).map((parent) => {
       const from = at.get(parent);
       const to = at.get(step.name);
       if (!from || !to) return null;

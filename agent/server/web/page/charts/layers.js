@@ -40,3 +40,25 @@ export function layers(steps) {
   const least = Math.min(0, ...row.values());
   return steps.map((step) => ({step, column: depth.get(step.name) ?? 0, row: (row.get(step.name) ?? 0) - least}));
 }
+
+/**
+ * The parents of a step that aren't waited for by way of another parent: the edges worth drawing.
+ * @template {{name: string, parents: string[]}} T
+ * @param {T} step
+ * @param {T[]} steps
+ * @returns {string[]}
+ */
+export function direct(step, steps) {
+  const byName = new Map(steps.map((one) => [one.name, one]));
+  /** @type {Set<string>} */
+  const further = new Set();
+  const walk = (/** @type {string} */ name) => {
+    for (const parent of byName.get(name)?.parents ?? []) {
+      if (further.has(parent)) continue;
+      further.add(parent);
+      walk(parent);
+    }
+  };
+  step.parents.forEach(walk);
+  return step.parents.filter((parent) => !further.has(parent));
+}

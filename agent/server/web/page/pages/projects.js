@@ -20,7 +20,7 @@ export default async function projects({root, params, signal, live, title}) {
   await learn('project', [inside]);
   title(inside ? nameOf('project', inside) : 'Projects');
   const closed = new Set(JSON.parse(localStorage.getItem(CLOSED) ?? '[]'));
-  const tree = h('div', {class: 'tree', role: 'tree', 'aria-label': 'Projects'});
+  const tree = h('div', {class: 'tree', role: 'list', 'aria-label': 'Projects'});
   let drawn = '';
   put(root,
     head({
@@ -48,15 +48,15 @@ export default async function projects({root, params, signal, live, title}) {
    */
   function branch(node, level) {
     const open = !closed.has(node.id);
-    const below = h('div', {role: 'group', hidden: !open}, node.children.map((child) => branch(child, level + 1)));
-    const turn = node.children.length ? h('button', {type: 'button', class: 'bare turn', 'aria-label': `Inside ${node.base}`, on: {click: () => {
+    const below = h('div', {role: 'list', class: 'inside', hidden: !open}, node.children.map((child) => branch(child, level + 1)));
+    const turn = node.children.length ? h('button', {type: 'button', class: 'bare turn', 'aria-label': `Inside ${node.base}`, 'aria-expanded': String(open), on: {click: () => {
       const now = below.hidden;
       below.hidden = !now;
-      item.setAttribute('aria-expanded', String(now));
+      turn.setAttribute('aria-expanded', String(now));
       closed[now ? 'delete' : 'add'](node.id);
       localStorage.setItem(CLOSED, JSON.stringify([...closed]));
     }}}, icon('right')) : h('span', {class: 'turn'});
-    const item = h('div', {role: 'treeitem', class: 'branch', 'aria-level': level, 'aria-expanded': node.children.length ? String(open) : null, data: {id: node.id}},
+    const item = h('div', {role: 'listitem', class: 'branch', 'aria-level': level, data: {id: node.id}},
       h('div', {class: 'branch-line'}, turn, icon('projects'),
         h('span', {class: 'grow'}, h('a', {href: `/projects/${node.id}/tasks`}, node.base), node.description && h('small', null, node.description)),
         node.running > 0 && h('span', {class: 'badge', data: {status: 'in_progress'}}, h('span', {class: 'dot'}), `${node.running} running`),
