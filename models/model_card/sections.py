@@ -109,7 +109,8 @@ def _figures(card: ModelCard, evidence: Evidence, terms: CardTerms) -> Iterator[
     yield Table(["split", "file", "pictures", *main], rows)
     told = "Each figure was measured on the very file it is stated for."
     if len(names) > len(main):
-        told += f" {len(names) - len(main)} more figures are in model.json."
+        more = len(names) - len(main)
+        told += f" {more} more {'figure is' if more == 1 else 'figures are'} in model.json."
     yield Paragraph(told)
     if evidence.hardware:
         yield Paragraph(f"The evaluation ran on {machine(evidence.hardware)}.")

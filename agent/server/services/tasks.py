@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from types import NoneType
 from typing import Any
 
 from .. import clock, outlines, projection, references
@@ -118,7 +119,7 @@ def check_lists(fields: Data) -> None:
         BadRequestError: It names the list.
     """
     execution, models = fields.get("execution") or {}, fields.get("models") or {}
-    if not isinstance(execution.get("queue") or "", str):
+    if not isinstance(execution.get("queue"), (str, NoneType)):
         raise BadRequestError("execution.queue must be a text")
     lists = {
         "execution.artifacts": (execution.get("artifacts"), ("key",)),
@@ -131,7 +132,7 @@ def check_lists(fields: Data) -> None:
             raise BadRequestError(f"{where} must be a list of objects")
         for item in listed:
             for name in (*names, "uri", "mode"):
-                if not isinstance(item.get(name) or "", str):
+                if not isinstance(item.get(name), (str, NoneType)):
                     raise BadRequestError(f"{where}: {name} must be a text")
 
 

@@ -135,7 +135,7 @@ def test_the_card_says_what_was_measured_on_which_file(full: ModelCard, evidence
     assert "| split | file | pictures | mAP | mAP50 |" in text
     assert "| test | weights.safetensors | all | 0.5000 | 0.7500 |" in text
     assert "| val | openvino/model.xml | 20 |  | 0.7000 |" in text
-    assert "dAP" not in text and "1 more figures are in model.json" in text
+    assert "dAP" not in text and "1 more figure is in model.json" in text
     assert "The evaluation ran on A Processor, 4 cores, A GPU, 16 GiB." in text
     assert "Trained on things 1.2.0" in text and "| blue | 12 | 5 |" in text
     assert (
