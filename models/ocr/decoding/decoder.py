@@ -102,7 +102,11 @@ class Decoder:
     ) -> Line:
         """Take the likeliest hypothesis of a beam search."""
         indices = found.characters[row, 0, : found.counts[row, 0]]
-        return self._line(indices, log_probs, math.exp(min(0.0, float(found.log_probs[row, 0]))))
+        confidence = math.exp(min(0.0, float(found.log_probs[row, 0])))
+        if np.array_equal(indices, self.alphabet.encode(line.text)):
+            # As a rule it is what greedy decoding says, whose characters have their scores.
+            return Line(line.text, confidence, line.characters)
+        return self._line(indices, log_probs, confidence)
 
     def _line(
         self,
