@@ -205,7 +205,6 @@ class Classification:
             class_columns=("class", "pictures", "precision", "recall", "f1"),
             things="pictures",
             counted="pictures",
-            empty="without a class",
         )
 
     def input_step(self, card: ModelCard) -> int | None:

@@ -38,6 +38,8 @@ class SampleOptions(Options):
 class TrainOptions(TrainingOptions):
     """How a classifier is trained."""
 
+    epochs: int = Field(30, ge=1)
+    """Passes over the training split."""
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 32
     """Pictures in one forward pass, on each device. `auto`: on a GPU the largest power of two, 256
     at most, whose training step fits with a fifth of the memory to spare, found by trial; on a CPU
@@ -95,7 +97,7 @@ class TrainOptions(TrainingOptions):
 class BaselineOptions(Options):
     """Logistic regression on the features of a network that isn't trained here."""
 
-    network: NetworkOptions = NetworkOptions(image_size=96)
+    network: NetworkOptions = NetworkOptions()
     """The network that gives the features. With `network.weights=hub` it is a strong baseline; with
     `none` its features are random, which says what can be had without any training."""
     resize: Literal["letterbox", "stretch"] = "letterbox"

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from models.serving.refusal import Refusal, bad_request
 
 DATATYPES: Final[Mapping[str, Any]] = {
+    "BOOL": np.bool_,
     "UINT8": np.uint8,
     "INT32": np.int32,
     "INT64": np.int64,

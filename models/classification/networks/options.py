@@ -17,7 +17,7 @@ class NetworkOptions(Options):
     """Any classifier of timm, such as `resnet50` or `vit_base_patch16_224`; `sightline models
     --family classification` lists them. A tag after a point chooses among published weights. The
     default is small enough for a CPU."""
-    image_size: int = Field(128, ge=16, le=2048)
+    image_size: int = Field(96, ge=16, le=2048)
     """Height and width of the network's input in pixels. Transformers take sizes that their patches
     divide."""
     weights: str = "none"

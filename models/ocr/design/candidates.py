@@ -16,8 +16,8 @@ _LINE, _WITH_BARS = 32, 80
 _MOST = 512
 _ROUND = 32
 _SIZES = {
-    "small": {"widths": (32, 64, 96), "depths": (1, 2, 2), "attention": 2},
     "default": {},
+    "larger": {"widths": (48, 96, 160), "depths": (2, 2, 2), "attention": 3},
 }
 """Of svtr."""
 

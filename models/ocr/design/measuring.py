@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,11 +72,12 @@ def measure(options: NetworkOptions, found: Survey, calls: int) -> Measured:
     Raises:
         ValueError: options that don't go together.
     """
-    size = sizes(options)
-    network = build_network(options, len(found.vocabulary)).eval()
+    with _one_thread():
+        size = sizes(options)
+        network = build_network(options, len(found.vocabulary)).eval()
+        reach, sees = receptive_field(network, options)
     wide = found.widths_in(options.height, options.width)
     room = np.floor(wide / size.stride)
-    reach, sees = receptive_field(network, options)
     pitches = wide / np.maximum(found.lengths, 1)
     pitch, narrow = (float(np.quantile(pitches, share)) for share in (0.5, 0.05))
     return Measured(
@@ -90,6 +93,20 @@ def measure(options: NetworkOptions, found: Survey, calls: int) -> Measured:
         parameters=sum(one.numel() for one in network.parameters()) / 1e6,
         milliseconds=latency(network, options, calls) if calls else None,
     )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have PyTorch compute on one thread for a while: such small work gains nothing by more.
+
+    On a machine that does other work too, several would wait for each other.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def receptive_field(
