@@ -35,6 +35,16 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A server of the pages' own: lists show nothing that other tests have left."""
+    from tests.agent.server.conftest import ServerProcess
+
+    running = ServerProcess(tmp_path_factory.mktemp("pages") / "state")
+    yield running
+    running.stop()
+
+
 FILL = """
 import json
 import numpy as np
