@@ -61,8 +61,8 @@ class ReadingPresenter:
         ]
 
     def yolo(self, result: Reading, height: int, width: int, scores: bool) -> Sequence[str]:
-        """Have no such form: a text isn't a box."""
-        raise NotImplementedError
+        """Make no line: a text isn't a box."""
+        return []
 
     def coco(self, result: Reading) -> Sequence[dict[str, Any]]:
         """Make an annotation of the whole picture with its text, if one was accepted."""
