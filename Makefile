@@ -58,10 +58,10 @@ browser:
 	fi; \
 	echo "Chromium and its driver aren't here and can't be installed: the tests of pages are skipped."
 
-test: install browser ## Run the tests (under 15 minutes on 2 cores)
+test: install browser ## Run the tests (about 20 minutes on 2 cores)
 	@for part in $(TESTS); do $(PYTEST) -m "not slow" $$part || exit 1; done
 
-test-all: install browser ## Run the long tests too: kill series, fuzzing, real trainings (under 80 minutes)
+test-all: install browser ## Run the long tests too: kill series, fuzzing, real trainings
 	@for part in $(TESTS); do $(PYTEST) --timeout 3600 $$part || exit 1; done
 
 check: install ## Lint, format check, types, one-way imports
