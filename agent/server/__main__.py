@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import importlib
 import logging
 import os
 import socket
 import sys
+import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 import uvicorn
 
+from . import services
 from .app import build
 from .credentials import write_private
-from .guardian import Guardian
+from .guardian import Guardian, guarded
 from .origins import is_loopback
 from .protocol import Protocol
 from .settings import Settings
@@ -28,6 +32,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = _settings(arguments)
     os.umask(0o077)  # what people upload and the tokens' key are the owner's alone
+    load()
+    guardian = None
+    if settings.restart:
+        guardian = guarded()
+        port = settings.port if guardian.port is None else guardian.port
+        settings = replace(settings, port=port, started=time.time())
+    try:
+        return _serve(settings, guardian, sys.argv[1:] if arguments is None else arguments)
+    finally:
+        if guardian is not None:
+            guardian.end()
+
+
+def load() -> None:
+    """Import what the server needs only while it starts: the guardian has it ready, too."""
+    services.load()
+    for name in ("uvloop", "uvicorn.loops.uvloop", "uvicorn.lifespan.on", "asyncio", "ctypes"):
+        importlib.import_module(name)
+
+
+def _serve(settings: Settings, guardian: Guardian | None, arguments: Sequence[str]) -> int:
     try:
         settings.state.mkdir(parents=True, exist_ok=True)
         lock = _lock(settings.state)
@@ -49,9 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         timeout_keep_alive=600,
         timeout_graceful_shutdown=3,
     )
-    again = [*(sys.argv[1:] if arguments is None else arguments)]
-    again += ["--port", str(listener.getsockname()[1])]
-    guardian = Guardian(again) if settings.restart else None
+    if guardian is not None:
+        guardian.watch(arguments, listener.getsockname()[1])
     with lock, listener:
         _Server(config, settings, guardian).run(sockets=[listener])
     return 0

@@ -25,6 +25,7 @@ class Collection:
         filtered: Columns that lists are filtered and sorted by. With them in the index, a list of
             100,000 is gone through without reading one document.
         parts: Top-level fields held in rows of their own.
+        valued: Those of them whose single values are also kept by name: see `values`.
         lists: Dotted names of arrays of objects, searched through when a name goes into them.
         dates: Fields that hold a time.
         patterns: Fields for which a plain text filter is a regular expression.
@@ -39,6 +40,7 @@ class Collection:
     lists_by: tuple[tuple[str, ...], ...] = ()
     filtered: tuple[str, ...] = ()
     parts: frozenset[str] = frozenset()
+    valued: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset({"created", "last_update", "last_change"})
     patterns: frozenset[str] = frozenset({"name"})
@@ -59,6 +61,9 @@ _SHARED = {
 OUTLINE = "_outline"
 """The field of a task that holds the id of its parameters' outline; clients don't see it."""
 
+JOB = "runtime.pipeline_job_hash"
+"""Where the SDK keeps what a pipeline's step computes; each step looks for an earlier one by it."""
+
 STATISTICS = ("project", "status", "system_tags", "started", "completed", "active_duration")
 """All that a project's statistics are made of: an index of it spares reading the documents."""
 
@@ -78,15 +83,16 @@ TASKS = Collection(
     columns=(
         "name", "project", "parent", "type", "status", "user", "created", "started", "completed",
         "last_update", "last_change", "tags", "system_tags", "active_duration", "comment",
-        "last_iteration", OUTLINE,
+        "last_iteration", OUTLINE, JOB,
     ),
-    indexes=(("parent",), ("name",), STATISTICS),
+    indexes=(("parent",), ("name",), (JOB,), STATISTICS),
     lists_by=(("last_update",), ("project", "last_update"), ("status", "last_update")),
     filtered=(
         "id", "name", "project", "parent", "type", "status", "user", "tags", "system_tags",
         "comment", "created", "started", "completed", "last_change", "last_iteration", OUTLINE,
     ),
     parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
+    valued=frozenset({"hyperparams", "last_metrics"}),
     lists=frozenset({"models.input", "models.output", "execution.artifacts"}),
     dates=frozenset(
         {

@@ -6,6 +6,7 @@ any operator is a substring; only the rest is matched row by row with `re`.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from typing import Any
@@ -17,6 +18,8 @@ from .errors import BadRequestError
 _LIMIT = 10_000  # characters; longer ones are a mistake or an attack
 _PLAIN = re.compile(r"(\^?)((?:[^\\.^$*+?{}\[\]|()]|\\[^A-Za-z0-9])+)(\$?)", re.DOTALL)
 _DIGITS = re.compile(r"[0-9]+")
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
+_SORTED_BY = 200  # characters of a text that count where it is sorted
 _FOLDED = re.compile(r"\(\?i:([\x00-\x7f]*)\)", re.DOTALL)  # LIKE folds ASCII letters only
 _SPECIAL = re.compile(r"[!%_]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -66,12 +69,26 @@ def natural(value: Any) -> str | None:
     """A text that sorts as people read `value`: numbers by their size, before other texts."""
     if value is None:
         return None
-    text = str(value)
+    key = as_key(str(value))
+    if isinstance(key, str):
+        return f"~{key}"
+    bits: int = struct.unpack(">q", struct.pack(">d", key + 0.0))[0]
+    # The bits of a float sort as whole numbers do; those of a negative one the other way round.
+    return f"{bits + 2**63 if bits >= 0 else -bits:020}"
+
+
+def as_key(text: str) -> float | str:
+    """What SQLite sorts as people read a text: a number if it is one, else a text.
+
+    SQLite puts all numbers before all texts. Numbers inside a text count by their size too.
+    """
+    if _WHOLE.fullmatch(text):
+        return int(text)
     try:
         number = float(text)
     except ValueError:
-        pieces = _DIGITS.sub(lambda digits: f"{len(digits[0].lstrip('0')):04}{digits[0]}", text)
-        return f"~{pieces.casefold()}"
-    bits: int = struct.unpack(">q", struct.pack(">d", number + 0.0))[0]
-    # The bits of a float sort as whole numbers do; those of a negative one the other way round.
-    return f"{bits + 2**63 if bits >= 0 else -bits:020}"
+        number = math.nan
+    if number == number:
+        return number
+    padded = _DIGITS.sub(lambda digits: f"{len(digits[0].lstrip('0')):04}{digits[0]}", text)
+    return padded.casefold()[:_SORTED_BY]

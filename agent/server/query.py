@@ -29,6 +29,7 @@ from .documents import Collection
 from .encoding import dumps
 from .errors import BadRequestError
 from .patterns import anywhere, compare, fold
+from .values import Column, column
 
 Term = tuple[str, list[Any]]
 """A piece of SQL and the values for its placeholders."""
@@ -99,8 +100,9 @@ def compile_order(collection: Collection, order_by: Any) -> str:
         if path.partition(".")[0] not in collection.fields or not _PATH.fullmatch(path):
             continue
         way = " DESC" if name.startswith("-") else ""
-        sql = _literal(collection, path)
-        if path.startswith(_AS_READ):
+        kept = column(path) if collection.valued else None
+        sql = kept.of(f"{collection.table}.rowid") if kept else _literal(collection, path)
+        if not kept and path.startswith(_AS_READ):
             sql = f"as_read({sql})"
         terms.append(f"{sql}{way}")
     return ", ".join([*terms, "rowid"])
@@ -142,12 +144,16 @@ def _field(where: Where, path: str, value: Any) -> None:
         if path.startswith(f"{listed}."):
             _within(where, listed, path.removeprefix(f"{listed}."), value)
             return
+    kept = column(path) if collection.valued else None
+    if kept and not isinstance(value, dict):
+        _kept(where, kept, value if isinstance(value, list) else [value])
+        return
     sql = _literal(collection, path)
     if path in collection.dates:
         _dates(where, sql, value if isinstance(value, list) else [value])
     elif isinstance(value, list):
         if _is_range(value) and path.partition(".")[0] in _NUMERIC:
-            _range(where, f"CAST({sql} AS REAL)" if path.startswith("hyperparams.") else sql, value)
+            _range(where, sql, value)
         else:
             _members(where, sql, value, excludable=path in _EXCLUDABLE)
     elif isinstance(value, dict):
@@ -159,7 +165,24 @@ def _field(where: Where, path: str, value: Any) -> None:
         where.add(f"{sql} = ?", _scalar(value))
 
 
-_NUMERIC = {"last_metrics", "last_iteration", "active_duration", "hyperparams", "runtime"}
+def _kept(where: Where, column: Column, wanted: list[Any]) -> None:
+    row = f"{where.collection.table}.rowid"
+    if _is_range(wanted):
+        term, bound = column.between(row, wanted)
+        where.add(term, *bound)
+        return
+
+    def test(item: Any) -> Term:
+        return (column.absent(row), []) if item is None else column.among(row, [_scalar(item)])
+
+    if any(item is None or _is_marker(item) for item in wanted):
+        _groups(where, wanted, test, dash=False)
+    elif wanted:
+        term, bound = column.among(row, [_scalar(item) for item in wanted])
+        where.add(term, *bound)
+
+
+_NUMERIC = {"last_metrics", "last_iteration", "active_duration", "runtime"}
 
 
 def _is_range(value: list[Any]) -> bool:

@@ -13,19 +13,16 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import regex
-
-from . import schema
+from . import matching, schema
 from .documents import Collection
 from .encoding import dumps, loads
 from .errors import NotFoundError
 from .patterns import natural
+from .values import put as put_values
 
 Document = dict[str, Any]
 
@@ -72,7 +69,7 @@ class Store:
         connection.execute("PRAGMA busy_timeout = 10000")
         connection.execute("PRAGMA cache_size = -16000")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.create_function("matches", 2, _matches, deterministic=True)
+        connection.create_function("matches", 2, matching.matches, deterministic=True)
         connection.create_function("as_read", 1, natural, deterministic=True)
         self._open.append(connection)
         return connection
@@ -86,18 +83,18 @@ class Session:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query and return all its rows."""
-        _budget.end = None
+        matching.begin()
         return self.connection.execute(sql, values).fetchall()
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Run a query and return its first row."""
-        _budget.end = None
+        matching.begin()
         found: tuple[Any, ...] | None = self.connection.execute(sql, values).fetchone()
         return found
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run a statement; returns how many rows it changed."""
-        _budget.end = None
+        matching.begin()
         return self.connection.execute(sql, values).rowcount
 
     def insert_row(self, sql: str, values: Sequence[Any] = ()) -> int:
@@ -255,6 +252,8 @@ class Session:
 
     def delete(self, collection: Collection, identity: str) -> bool:
         """Remove a document; returns whether there was one."""
+        for part in collection.valued:
+            self._put_part(collection, identity, part, None)
         if collection.parts:
             self.run(f"DELETE FROM {collection.parts_table} WHERE id = ?", (identity,))
         return self.run(f"DELETE FROM {collection.table} WHERE id = ?", (identity,)) > 0
@@ -274,6 +273,14 @@ class Session:
 
     def _put_part(self, collection: Collection, identity: str, part: str, value: Any) -> None:
         table = collection.parts_table
+        if part in collection.valued:
+            row = self.row(
+                f"SELECT d.rowid, p.value FROM {collection.table} d LEFT JOIN {table} p "
+                "ON p.id = d.id AND p.part = ? WHERE d.id = ?",
+                (part, identity),
+            )
+            if row is not None:
+                put_values(self, part, row[0], loads(row[1]) if row[1] else None, value)
         if value is None:
             self.run(f"DELETE FROM {table} WHERE id = ? AND part = ?", (identity, part))
             return
@@ -303,25 +310,3 @@ class Session:
 def marks(values: Sequence[Any]) -> str:
     """Placeholders for an SQL IN list."""
     return ",".join("?" * len(values))
-
-
-_PATIENCE = 1.0
-"""Seconds that one query may spend on matching patterns."""
-
-_budget = threading.local()
-"""The end of the present query's patience, for each thread."""
-
-
-@lru_cache(maxsize=256)
-def _pattern(pattern: str) -> Any:
-    return regex.compile(pattern)
-
-
-def _matches(pattern: str, value: Any) -> bool:
-    """The SQL function `matches`. A pattern that takes too long ends the query with an error."""
-    if value is None:
-        return False
-    now = time.monotonic()
-    if _budget.end is None:
-        _budget.end = now + _PATIENCE
-    return _pattern(pattern).search(str(value), timeout=max(1e-3, _budget.end - now)) is not None
