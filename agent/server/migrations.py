@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from itertools import groupby
 
-from . import values
+from . import uses, values
 from .encoding import loads
 from .events import blocks
 
@@ -84,8 +84,9 @@ def _columns(rows: Iterator[tuple[int, int, int, float | None]]) -> blocks.Colum
 
 
 def _to_5(connection: sqlite3.Connection) -> None:
-    """Single values of parameters and metrics are kept by name as well."""
+    """Single values are kept by name as well; so is when keys were used."""
     execute(connection, values.TABLES)
+    execute(connection, uses.TABLE)
     for part in ("hyperparams", "last_metrics"):
         tasks = connection.execute(
             "SELECT t.rowid, p.value FROM tasks t JOIN tasks_parts p ON p.id = t.id "

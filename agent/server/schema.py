@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 
-from . import migrations, values
+from . import migrations, uses, values
 from .documents import ALL, Collection
 from .events import blocks
 
@@ -41,6 +41,7 @@ CREATE TABLE samples (
 );
 {migrations.HISTORY}
 {values.TABLES}
+{uses.TABLE}
 """
 
 
