@@ -29,6 +29,7 @@ class Collection:
         lists: Dotted names of arrays of objects, searched through when a name goes into them.
         dates: Fields that hold a time.
         patterns: Fields for which a plain text filter is a regular expression.
+        folded: Fields of which a filter's values are compared blind to case.
         objects: Top-level fields that a projection shows as `{}` when they are absent.
     """
 
@@ -44,6 +45,7 @@ class Collection:
     lists: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset({"created", "last_update", "last_change"})
     patterns: frozenset[str] = frozenset({"name"})
+    folded: frozenset[str] = frozenset()
     objects: frozenset[str] = frozenset()
     tags: frozenset[str] = field(default=frozenset({"tags", "system_tags"}))
 
@@ -101,6 +103,7 @@ TASKS = Collection(
         }
     ),
     patterns=frozenset({"name", "comment", "report"}),
+    folded=frozenset({"type"}),
     objects=frozenset(
         {
             "runtime", "hyperparams", "configuration", "execution", "models", "script", "output",
@@ -127,6 +130,7 @@ MODELS = Collection(
     parts=frozenset({"design"}),
     objects=frozenset({"metadata", "labels", "design"}),
     patterns=frozenset({"name", "comment"}),
+    folded=frozenset({"framework"}),
 )  # fmt: skip
 
 PROJECTS = Collection(

@@ -149,6 +149,8 @@ def _field(where: Where, path: str, value: Any) -> None:
         _kept(where, kept, value if isinstance(value, list) else [value])
         return
     sql = _literal(collection, path)
+    if path in collection.folded:
+        sql = f"{sql} COLLATE NOCASE"
     if path in collection.dates:
         _dates(where, sql, value if isinstance(value, list) else [value])
     elif isinstance(value, list):
