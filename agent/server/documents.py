@@ -30,6 +30,7 @@ class Collection:
         dates: Fields that hold a time.
         patterns: Fields for which a plain text filter is a regular expression.
         folded: Fields of which a filter's values are compared blind to case.
+        refers: Fields that hold an id, with the table of what it names.
         objects: Top-level fields that a projection shows as `{}` when they are absent.
     """
 
@@ -46,6 +47,7 @@ class Collection:
     dates: frozenset[str] = frozenset({"created", "last_update", "last_change"})
     patterns: frozenset[str] = frozenset({"name"})
     folded: frozenset[str] = frozenset()
+    refers: tuple[tuple[str, str], ...] = ()
     objects: frozenset[str] = frozenset()
     tags: frozenset[str] = field(default=frozenset({"tags", "system_tags"}))
 
@@ -85,13 +87,14 @@ TASKS = Collection(
     columns=(
         "name", "project", "parent", "type", "status", "user", "created", "started", "completed",
         "last_update", "last_change", "tags", "system_tags", "active_duration", "comment",
-        "last_iteration", OUTLINE, JOB,
+        "last_iteration", "status_changed", "published", OUTLINE, JOB,
     ),
     indexes=(("parent",), ("name",), (JOB,), STATISTICS),
     lists_by=(("last_update",), ("project", "last_update"), ("status", "last_update")),
     filtered=(
         "id", "name", "project", "parent", "type", "status", "user", "tags", "system_tags",
-        "comment", "created", "started", "completed", "last_change", "last_iteration", OUTLINE,
+        "comment", "created", "started", "completed", "last_change", "last_iteration",
+        "active_duration", "status_changed", "published", OUTLINE,
     ),
     parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
     valued=frozenset({"hyperparams", "last_metrics"}),
@@ -104,6 +107,7 @@ TASKS = Collection(
     ),
     patterns=frozenset({"name", "comment", "report"}),
     folded=frozenset({"type"}),
+    refers=(("project", "projects"), ("parent", "tasks"), ("user", "users")),
     objects=frozenset(
         {
             "runtime", "hyperparams", "configuration", "execution", "models", "script", "output",
@@ -131,6 +135,7 @@ MODELS = Collection(
     objects=frozenset({"metadata", "labels", "design"}),
     patterns=frozenset({"name", "comment"}),
     folded=frozenset({"framework"}),
+    refers=(("project", "projects"), ("task", "tasks"), ("user", "users")),
 )  # fmt: skip
 
 PROJECTS = Collection(

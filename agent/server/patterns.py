@@ -21,6 +21,15 @@ _DIGITS = re.compile(r"[0-9]+")
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
 _SORTED_BY = 200  # characters of a text that count where it is sorted
 _FOLDED = re.compile(r"\(\?i:([\x00-\x7f]*)\)", re.DOTALL)  # LIKE folds ASCII letters only
+_BRANCHES = re.compile(  # parts that may be left out, flags, escapes of more than one letter
+    r"[|]|\(\?(?!:)|\)[*+?{]|\\[A-Za-z0-9](?<![dDwWsSbBAZnrtfv])"
+)
+_PIECES = re.compile(
+    r"(?:(?P<plain>\\[^A-Za-z0-9]|[^\\.^$*+?{}\[\]()])|\(\?:|\\.|\[\^?\]?(?:\\.|[^\]])*\]|.)"
+    r"(?P<repeat>[*+?]|\{[^}]*\})?",
+    re.DOTALL,
+)
+_TELLING = 2  # characters that a text must hold before it is worth looking for them first
 _SPECIAL = re.compile(r"[!%_]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
@@ -50,7 +59,30 @@ def compare(sql: str, pattern: str) -> tuple[str, list[Any]]:
         regex.compile(pattern)
     except (regex.error, RecursionError, OverflowError) as error:
         raise BadRequestError(f"not a regular expression: {pattern!r}: {error}") from error
-    return f"matches(?, {sql})", [pattern]
+    needed = literal(folded[1] if folded else pattern)
+    if len(needed) < _TELLING:
+        return f"matches(?, {sql})", [pattern]
+    # Most texts lack what the pattern spells out; looking for that is far quicker.
+    held = f"{sql} LIKE ? ESCAPE '!'" if folded else f"instr({sql}, ?) > 0"
+    found = anywhere(needed) if folded else needed
+    return f"CASE WHEN {held} THEN matches(?, {sql}) ELSE 0 END", [found, pattern]
+
+
+def literal(pattern: str) -> str:
+    """The longest text that all matches of a pattern hold, as far as that is plain to see."""
+    if _BRANCHES.search(pattern):
+        return ""
+    runs, run = [""], ""
+    for piece in _PIECES.finditer(pattern):
+        plain, repeat = piece["plain"], piece["repeat"] or ""
+        text = _ESCAPED.sub(r"\1", plain) if plain else ""
+        if repeat[:1] in ("*", "?", "{"):  # perhaps not there at all
+            text = ""
+        run += text
+        if not text or repeat:
+            runs.append(run)
+            run = ""
+    return max([*runs, run], key=len)
 
 
 def anywhere(text: str) -> str:

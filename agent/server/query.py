@@ -100,12 +100,20 @@ def compile_order(collection: Collection, order_by: Any) -> str:
         if path.partition(".")[0] not in collection.fields or not _PATH.fullmatch(path):
             continue
         way = " DESC" if name.startswith("-") else ""
-        kept = column(path) if collection.valued else None
-        sql = kept.of(f"{collection.table}.rowid") if kept else _literal(collection, path)
-        if not kept and path.startswith(_AS_READ):
-            sql = f"as_read({sql})"
-        terms.append(f"{sql}{way}")
+        terms.append(f"{_sorted_by(collection, path)}{way}")
     return ", ".join([*terms, "rowid"])
+
+
+def _sorted_by(collection: Collection, path: str) -> str:
+    kept = column(path) if collection.valued else None
+    if kept:
+        return kept.of(f"{collection.table}.rowid")
+    head, _, rest = path.partition(".")
+    target = dict(collection.refers).get(head)
+    if target and rest == "name":
+        return f"(SELECT r.name FROM {target} r WHERE r.id = {collection.table}.{head})"
+    sql = _literal(collection, path)
+    return f"as_read({sql})" if path.startswith(_AS_READ) else sql
 
 
 _AS_READ = ("hyperparams.", "metadata.", "configuration.")
