@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,12 @@ class Session:
         return int(self.connection.execute(sql, values).lastrowid or 0)
 
     def get(
-        self, collection: Collection, identity: str, heads: Iterable[str] | None = None
+        self,
+        collection: Collection,
+        identity: str,
+        heads: Iterable[str] | None = None,
+        *,
+        read: Callable[[str], Any] = loads,
     ) -> Document | None:
         """A document by its id, or None.
 
@@ -111,23 +116,29 @@ class Session:
             identity: The id.
             heads: Top-level fields that are needed; None for all. Fields that aren't held apart
                 come anyway.
+            read: What to make of the text of a field that is held apart.
         """
         row = self.row(f"SELECT doc FROM {collection.table} WHERE id = ?", (identity,))
         if row is None:
             return None
         document: Document = loads(row[0])
-        self._add_parts(collection, {identity: document}, heads)
+        self._add_parts(collection, {identity: document}, heads, read)
         return document
 
     def require(
-        self, collection: Collection, identity: str, heads: Iterable[str] | None = None
+        self,
+        collection: Collection,
+        identity: str,
+        heads: Iterable[str] | None = None,
+        *,
+        read: Callable[[str], Any] = loads,
     ) -> Document:
-        """A document by its id.
+        """A document by its id; see `get`.
 
         Raises:
             NotFoundError: There is none.
         """
-        document = self.get(collection, identity, heads)
+        document = self.get(collection, identity, heads, read=read)
         if document is None:
             raise NotFoundError(collection.noun, identity)
         return document
@@ -291,7 +302,11 @@ class Session:
         )
 
     def _add_parts(
-        self, collection: Collection, documents: dict[str, Document], heads: Iterable[str] | None
+        self,
+        collection: Collection,
+        documents: dict[str, Document],
+        heads: Iterable[str] | None,
+        read: Callable[[str], Any] = loads,
     ) -> None:
         parts = sorted(collection.parts if heads is None else collection.parts & set(heads))
         if not parts:
@@ -304,7 +319,7 @@ class Session:
                 f"WHERE id IN ({marks(chunk)}) AND part IN ({marks(parts)})",
                 (*chunk, *parts),
             ):
-                documents[identity][part] = loads(value)
+                documents[identity][part] = read(value)
 
 
 def marks(values: Sequence[Any]) -> str:
