@@ -199,3 +199,29 @@ def test_light_dark_and_narrow(browser: Any) -> None:
         browser.one(f"main {sign}")
         assert browser.run("return document.documentElement.scrollWidth") <= 390, path
     browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_report_is_read_and_edited(browser: Any, server: Any, filled: Any) -> None:
+    text = (
+        "# What came out\nAll **well**, see <script>alert(1)</script> [bad](javascript:alert(1)).\n"
+        "\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\nx < y\n```\n"
+        f'<iframe src="/widgets/?type=scalar&tasks={filled["task"]}&metrics=loss"></iframe>\n'
+    )
+    made = server.call("reports.create", name="Findings", report=text, tags=["weekly"])
+    browser.open("/reports")
+    browser.click("td.main-cell a", "Findings")
+    browser.one(".prose h2", "What came out")
+    browser.one(".prose strong", "well")
+    browser.one(".prose td", "2")
+    browser.one(".prose code", "x < y")
+    browser.one(".prose p", "<script>alert(1)</script>")
+    assert browser.path == f"/reports/{made['project_id']}/{made['id']}"
+    assert not browser.all(".prose a", "bad")
+    browser.click(".head button", "Edit")
+    browser.fill("dialog textarea", "## Changed here")
+    browser.act("Edit this report", "Save")
+    browser.one(".prose h3", "Changed here")
+    browser.open(f"/reports/{made['project_id']}/{made['id']}")
+    server.call("reports.update", task=made["id"], report=text)
+    browser.click(".prose a.figure-link", "Figure: loss")
+    browser.one(".tabs a[aria-current]", "Scalars")
