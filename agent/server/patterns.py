@@ -20,6 +20,7 @@ _PLAIN = re.compile(r"(\^?)((?:[^\\.^$*+?{}\[\]|()]|\\[^A-Za-z0-9])+)(\$?)", re.
 _DIGITS = re.compile(r"[0-9]+")
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
 _SORTED_BY = 200  # characters of a text that count where it is sorted
+_BLIND = "(?i)"  # at the beginning of a pattern: it's blind to case, as `fold` makes it
 _FOLDED = re.compile(r"\(\?i:([\x00-\x7f]*)\)", re.DOTALL)  # LIKE folds ASCII letters only
 _BRANCHES = re.compile(  # parts that may be left out, flags, escapes of more than one letter
     r"[|]|\(\?(?!:)|\)[*+?{]|\\[A-Za-z0-9](?<![dDwWsSbBAZnrtfv])"
@@ -42,6 +43,9 @@ def compare(sql: str, pattern: str) -> tuple[str, list[Any]]:
     """
     if len(pattern) > _LIMIT:
         raise BadRequestError(f"pattern longer than {_LIMIT} characters")
+    if pattern.startswith(_BLIND):
+        _check(pattern)
+        pattern = f"(?i:{pattern.removeprefix(_BLIND)})"
     folded = _FOLDED.fullmatch(pattern)
     plain = _PLAIN.fullmatch(folded[1] if folded else pattern)
     if plain and folded and not plain[1] and not plain[3]:
@@ -55,10 +59,7 @@ def compare(sql: str, pattern: str) -> tuple[str, list[Any]]:
             return f"substr({sql}, 1, ?) = ?", [len(text), text]
         if not end:
             return f"instr({sql}, ?) > 0", [text]
-    try:
-        regex.compile(pattern)
-    except (regex.error, RecursionError, OverflowError) as error:
-        raise BadRequestError(f"not a regular expression: {pattern!r}: {error}") from error
+    _check(pattern)
     needed = literal(folded[1] if folded else pattern)
     if len(needed) < _TELLING:
         return f"matches(?, {sql})", [pattern]
@@ -66,6 +67,13 @@ def compare(sql: str, pattern: str) -> tuple[str, list[Any]]:
     held = f"{sql} LIKE ? ESCAPE '!'" if folded else f"instr({sql}, ?) > 0"
     found = anywhere(needed) if folded else needed
     return f"CASE WHEN {held} THEN matches(?, {sql}) ELSE 0 END", [found, pattern]
+
+
+def _check(pattern: str) -> None:
+    try:
+        regex.compile(pattern)
+    except (regex.error, RecursionError, OverflowError) as error:
+        raise BadRequestError(f"not a regular expression: {pattern!r}: {error}") from error
 
 
 def literal(pattern: str) -> str:
