@@ -225,3 +225,30 @@ def test_a_report_is_read_and_edited(browser: Any, server: Any, filled: Any) -> 
     server.call("reports.update", task=made["id"], report=text)
     browser.click(".prose a.figure-link", "Figure: loss")
     browser.one(".tabs a[aria-current]", "Scalars")
+
+
+def test_scalars_and_parameters_are_columns_that_sort(browser: Any, server: Any) -> None:
+    project = server.call("projects.create", name="Web columns")["id"]
+    for number, rate in enumerate(["0.5", "1e-3", "10"]):
+        lr = {"section": "Args", "name": "o.lr", "value": rate}
+        task = server.task(f"run {number}", project=project, hyperparams={"Args": {"o.lr": lr}})
+        server.add({"type": "training_stats_scalar", "task": task, "metric": "loss",
+                    "variant": "val", "iter": 1, "value": [0.2, 0.3, 0.1][number]})  # fmt: skip
+
+    def names() -> list[str]:
+        return browser.run(
+            "return [...document.querySelectorAll('td.main-cell a')].map(a => a.text.slice(-1))"
+        )
+
+    browser.open(f"/projects/{project}/tasks?order=name")
+    for name in ("loss/val", "Args/o.lr"):
+        browser.click(".filters button", "Columns")
+        browser.click("[role=menuitem]", name)
+        browser.one("th button", name)
+    browser.one("td.figure", "1e-3")
+    browser.click("th button", "loss/val")
+    browser.wait(lambda: names() == ["1", "0", "2"], "the greatest loss first")
+    browser.click("th button", "Args/o.lr")
+    browser.wait(lambda: names() == ["2", "0", "1"], "the greatest rate first")
+    browser.click("th button", "Args/o.lr")
+    browser.wait(lambda: names() == ["1", "0", "2"], "the least rate first")
