@@ -68,6 +68,9 @@ OUTLINE = "_outline"
 JOB = "runtime.pipeline_job_hash"
 """Where the SDK keeps what a pipeline's step computes; each step looks for an earlier one by it."""
 
+INPUTS = "models.input"
+"""The models that a task takes: looked through before one is deleted."""
+
 STATISTICS = ("project", "status", "system_tags", "started", "completed", "active_duration")
 """All that a project's statistics are made of: an index of it spares reading the documents."""
 
@@ -87,14 +90,14 @@ TASKS = Collection(
     columns=(
         "name", "project", "parent", "type", "status", "user", "created", "started", "completed",
         "last_update", "last_change", "tags", "system_tags", "active_duration", "comment",
-        "last_iteration", "status_changed", "published", OUTLINE, JOB,
+        "last_iteration", "status_changed", OUTLINE, JOB, INPUTS,
     ),
-    indexes=(("parent",), ("name",), (JOB,), STATISTICS),
+    indexes=(("parent",), ("name",), (JOB,), (INPUTS, "id"), STATISTICS),
     lists_by=(("last_update",), ("project", "last_update"), ("status", "last_update")),
     filtered=(
         "id", "name", "project", "parent", "type", "status", "user", "tags", "system_tags",
         "comment", "created", "started", "completed", "last_change", "last_iteration",
-        "active_duration", "status_changed", "published", OUTLINE,
+        "active_duration", "status_changed", OUTLINE,
     ),
     parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
     valued=frozenset({"hyperparams", "last_metrics"}),

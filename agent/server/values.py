@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +44,51 @@ _PARAMETER = re.compile(r"hyperparams\.([^.]+)\.([^.]+)\.value")
 _METRIC = re.compile(rf"last_metrics\.([^.]+)\.([^.]+)\.({'|'.join(_METRICS)})")
 
 Row = tuple[Any, ...]
-Name = tuple[str, str]
-"""A name and its label."""
+Label = tuple[str, str]
+"""Section and name, or metric and variant as they stand in a path."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """How the values of a part of a task's document are kept.
+
+    Attributes:
+        table: Where.
+        columns: The table's columns beside name and task.
+        items: What has values in the part.
+        row: The columns' values, out of an item.
+        known_as: The pair by which people know an item.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    items: Callable[[Any], Iterable[tuple[Label, Any]]]
+    row: Callable[[Any], Row]
+    known_as: Callable[[Label, Any], Sequence[Any]]
+
+    @property
+    def insert(self) -> str:
+        """The statement that writes a row."""
+        names = ", ".join(("name", "task", *self.columns))
+        marks = ", ".join("?" * (len(self.columns) + 2))
+        return f"INSERT OR REPLACE INTO {self.table} ({names}) VALUES ({marks})"
+
+    def numbers(
+        self, connection: sqlite3.Connection, items: Mapping[Label, Any]
+    ) -> dict[Label, int]:
+        """The numbers of names; those that have none as yet get one."""
+        names = {_name(*label): label for label in items}
+        sql = "SELECT name, id FROM value_names WHERE name IN (SELECT value FROM json_each(?))"
+        rows = connection.execute(sql, (dumps(list(names)),)).fetchall()
+        found = {names[name]: int(number) for name, number in rows}
+        for name, label in names.items():
+            if label not in found:
+                pair = dumps(list(self.known_as(label, items[label])))
+                made = connection.execute(
+                    "INSERT INTO value_names (name, label) VALUES (?, ?)", (name, pair)
+                )
+                found[label] = int(made.lastrowid or 0)
+        return found
 
 
 def labels(db: Session, table: str, where: str, bound: Sequence[Any]) -> list[tuple[str, str]]:
@@ -97,7 +140,7 @@ class Column:
         if self.table == "metric_values":
             marks = ", ".join("?" * len(wanted))
             return self._chosen(row, f"{self.kind} IN ({marks})"), list(wanted)
-        pairs = [stored(item) or (None, None) for item in wanted]
+        pairs = [stored(item) for item in wanted]
         either = " OR ".join(["value = ? AND text IS ?"] * len(pairs))
         return self._chosen(row, f"({either})"), [bound for pair in pairs for bound in pair]
 
@@ -139,10 +182,8 @@ def _name(section: str, name: str) -> str:
     return f"{section}\x1f{name}"
 
 
-def stored(value: Any) -> Row | None:
-    """The sort key and the text of a parameter's value, as they are kept; None for no value."""
-    if value is None:
-        return None
+def stored(value: Any) -> Row:
+    """The sort key and the text of a parameter's value, as they are kept."""
     text = value if isinstance(value, str) else dumps(value)
     key = as_key(text)
     return key, None if str(key) == text else text
@@ -160,22 +201,20 @@ def put(db: Session, part: str, task: int, old: Any, new: Any) -> None:
     """
     if part not in _PARTS:
         return
-    table, columns, rows = _PARTS[part]
-    before, now = dict(rows(old)), dict(rows(new))
-    for name, _ in before.keys() - now.keys():
-        db.run(
-            f"DELETE FROM {table} WHERE task = ? "
+    kept = _PARTS[part]
+    before, now = dict(kept.items(old)), dict(kept.items(new))
+    gone = [(task, _name(*label)) for label in before.keys() - now.keys()]
+    changed = {label: item for label, item in now.items() if before.get(label) != item}
+    if gone:
+        db.connection.executemany(
+            f"DELETE FROM {kept.table} WHERE task = ? "
             "AND name = (SELECT id FROM value_names WHERE name = ?)",
-            (task, name),
+            gone,
         )
-    marks = ", ".join("?" * (len(columns) + 2))
-    for name, row in now.items():
-        if before.get(name) != row:
-            db.run(
-                f"INSERT OR REPLACE INTO {table} (name, task, {', '.join(columns)}) "
-                f"VALUES ({marks})",
-                (_number(db, *name), task, *row),
-            )
+    if changed:
+        numbers = kept.numbers(db.connection, changed)
+        rows = [(numbers[label], task, *kept.row(item)) for label, item in changed.items()]
+        db.connection.executemany(kept.insert, rows)
 
 
 def fill(connection: sqlite3.Connection, part: str, tasks: list[tuple[int, Any]]) -> None:
@@ -186,42 +225,31 @@ def fill(connection: sqlite3.Connection, part: str, tasks: list[tuple[int, Any]]
         part: As for `put`.
         tasks: Row numbers of tasks, each with the part of its document.
     """
-    table, columns, rows = _PARTS[part]
-    found = [(name, task, *row) for task, whole in tasks for name, row in rows(whole)]
-    connection.executemany(
-        "INSERT OR IGNORE INTO value_names (name, label) VALUES (?, ?)",
-        sorted({row[0] for row in found}),
-    )
-    numbers = dict(connection.execute("SELECT name, id FROM value_names").fetchall())
-    marks = ", ".join("?" * (len(columns) + 2))
+    kept = _PARTS[part]
+    found = [(label, task, item) for task, whole in tasks for label, item in kept.items(whole)]
+    numbers = kept.numbers(connection, {label: item for label, _, item in found})
+    rows = [(numbers[label], task, *kept.row(item)) for label, task, item in found]
     # Those of a name lie together, so that each page is written once.
-    connection.executemany(
-        f"INSERT INTO {table} (name, task, {', '.join(columns)}) VALUES ({marks})",
-        sorted(((numbers[row[0][0]], *row[1:]) for row in found), key=lambda row: row[:2]),
-    )
+    connection.executemany(kept.insert, sorted(rows, key=lambda row: row[:2]))
 
 
-def _number(db: Session, name: str, label: str) -> int:
-    row = db.row("SELECT id FROM value_names WHERE name = ?", (name,))
-    if row is not None:
-        return int(row[0])
-    return db.insert_row("INSERT INTO value_names (name, label) VALUES (?, ?)", (name, label))
-
-
-def _parameters(hyperparams: Any) -> Iterable[tuple[Name, Row]]:
+def _parameters(hyperparams: Any) -> Iterable[tuple[Label, Any]]:
     for section, items in _items(hyperparams):
         for name, item in _items(items):
-            row = stored(item.get("value")) if isinstance(item, dict) else None
-            if row is not None:
-                yield (_name(section, name), dumps([section, name])), row
+            value = item.get("value") if isinstance(item, dict) else None
+            if value is not None:
+                yield (section, name), value
 
 
-def _metrics(last_metrics: Any) -> Iterable[tuple[Name, Row]]:
+def _metrics(last_metrics: Any) -> Iterable[tuple[Label, Any]]:
     for metric, variants in _items(last_metrics):
         for variant, entry in _items(variants):
             if isinstance(entry, dict):
-                label = dumps([entry.get("metric"), entry.get("variant")])
-                yield (_name(metric, variant), label), tuple(map(_real, map(entry.get, _METRICS)))
+                yield (metric, variant), entry
+
+
+def _figures(entry: dict[str, Any]) -> Row:
+    return tuple(map(_real, map(entry.get, _METRICS)))
 
 
 def _real(value: Any) -> float | None:
@@ -232,8 +260,16 @@ def _items(value: Any) -> Iterable[tuple[str, Any]]:
     return value.items() if isinstance(value, dict) else ()
 
 
-_PARTS: dict[str, tuple[str, tuple[str, ...], Callable[[Any], Iterable[tuple[Name, Row]]]]] = {
-    "hyperparams": ("parameter_values", ("value", "text"), _parameters),
-    "last_metrics": ("metric_values", _METRICS, _metrics),
+_PARTS = {
+    "hyperparams": _Part(
+        "parameter_values", ("value", "text"), _parameters, stored, lambda label, _: label
+    ),
+    "last_metrics": _Part(
+        "metric_values",
+        _METRICS,
+        _metrics,
+        _figures,
+        lambda _, entry: (entry.get("metric"), entry.get("variant")),
+    ),
 }
-"""By part: the table of its values, the columns, and how rows are drawn out of it."""
+"""By part of a task's document."""
