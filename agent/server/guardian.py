@@ -22,7 +22,7 @@ from . import titles
 
 _GOODBYE = b"goodbye"
 _SHORT_LIFE = 1.0
-_PAUSE = 1.0
+_PAUSE = 0.5
 _PATIENCE = 5
 """After so many lives of less than a second in a row there is a pause before the next."""
 
@@ -61,9 +61,10 @@ class Guardian:
 
     def _keep(self) -> None:
         while True:
+            began = time.monotonic()
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self._process, 0)
-            if self._ending.wait(_PAUSE):
+            if self._ending.wait(_PAUSE if time.monotonic() - began < _SHORT_LIFE else 0):
                 return
             # Not a fork: this process has threads by now.
             reading, writing = os.pipe()
@@ -91,14 +92,16 @@ def guarded() -> Guardian:
     short = 0
     while True:
         reading, writing = os.pipe()
-        process = os.fork()
+        began = time.monotonic()
+        # Shown before there are two: at no time does the guardian look like the server.
+        with titles.shown_as("agent.server", "agent.server.guardian", without="--restart"):
+            process = os.fork()
+            if not process:
+                os.close(writing)
+                port = _wait(reading) or port
         if process:
             os.close(reading)
             return Guardian(process, writing, port)
-        os.close(writing)
-        began = time.monotonic()
-        with titles.shown_as("agent.server", "agent.server.guardian", without="--restart"):
-            port = _wait(reading) or port
         short = short + 1 if time.monotonic() - began < _SHORT_LIFE else 0
         if short >= _PATIENCE:
             time.sleep(_PAUSE)

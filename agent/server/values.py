@@ -228,9 +228,11 @@ def fill(connection: sqlite3.Connection, part: str, tasks: list[tuple[int, Any]]
     kept = _PARTS[part]
     found = [(label, task, item) for task, whole in tasks for label, item in kept.items(whole)]
     numbers = kept.numbers(connection, {label: item for label, _, item in found})
-    rows = [(numbers[label], task, *kept.row(item)) for label, task, item in found]
     # Those of a name lie together, so that each page is written once.
-    connection.executemany(kept.insert, sorted(rows, key=lambda row: row[:2]))
+    found.sort(key=lambda each: (numbers[each[0]], each[1]))
+    connection.executemany(
+        kept.insert, [(numbers[label], task, *kept.row(item)) for label, task, item in found]
+    )
 
 
 def _parameters(hyperparams: Any) -> Iterable[tuple[Label, Any]]:
