@@ -86,10 +86,15 @@ def compile_filters(collection: Collection, filters: Mapping[str, Any]) -> Where
     return where
 
 
-def compile_order(collection: Collection, order_by: Any) -> str:
+def compile_order(collection: Collection, order_by: Any, *, backwards: bool = False) -> str:
     """The SQL order for `order_by`, a name or a list of names, `-` before one for descending.
 
     Names that aren't fields (`@text_score` among them) are left out.
+
+    Args:
+        collection: What is ordered.
+        order_by: As in a request.
+        backwards: The last ones first.
     """
     names = [order_by] if isinstance(order_by, str) else order_by or []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -99,9 +104,9 @@ def compile_order(collection: Collection, order_by: Any) -> str:
         path = name.removeprefix("-")
         if path.partition(".")[0] not in collection.fields or not _PATH.fullmatch(path):
             continue
-        way = " DESC" if name.startswith("-") else ""
+        way = " DESC" if name.startswith("-") != backwards else ""
         terms.append(f"{_sorted_by(collection, path)}{way}")
-    return ", ".join([*terms, "rowid"])
+    return ", ".join([*terms, "rowid DESC" if backwards else "rowid"])
 
 
 def _sorted_by(collection: Collection, path: str) -> str:
@@ -279,7 +284,7 @@ def has_tag(sql: str) -> str:
     Inside a JSON text a quote is always escaped, so a comma followed by a bare quote can only
     begin an element; the list's opening bracket is replaced by such a comma.
     """
-    return f"instr(',' || substr(COALESCE({sql}, '[]'), 2), ?) > 0"
+    return f"(COALESCE({sql}, '[]') <> '[]' AND instr(',' || substr({sql}, 2), ?) > 0)"
 
 
 def tag_text(tag: str) -> str:
