@@ -15,11 +15,10 @@ from pipelines.models_command import models
 from pipelines.package_command import deploy, package
 from pipelines.pictures_command import pictures
 from pipelines.predict_command import predict
+from pipelines.register_command import MODES, register
 from pipelines.serve_command import serve
 from pipelines.triton_command import triton
 from pipelines.user_errors import one_line_errors
-
-_MODES = ("auto", "local", "remote")
 
 
 class _InOrder(click.Group):
@@ -43,7 +42,7 @@ def main() -> None:
 @click.option("--project", help="ClearML project.  [default: Sightline]")
 @click.option(
     "--code",
-    type=click.Choice(_MODES),
+    type=click.Choice(MODES),
     default="auto",
     envvar="SIGHTLINE_CODE",
     show_default=True,
@@ -159,6 +158,7 @@ for _command in (
     watch,
     stop,
     resume,
+    register,
     stage,
     models,
     design,

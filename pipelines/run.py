@@ -17,8 +17,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-import psutil
-
 from components.code import CodeState, is_this_machine, read_code_state, refuse_foreign_imports
 from components.failure import (
     INTERRUPTED,
@@ -33,6 +31,7 @@ from components.launch import AGENT_TASK_VARIABLE
 from components.run.api import server_url
 from components.run.attempt import Attempt
 from components.run.door import SupersededError
+from components.run.monitor import interrupt_monitor, keep_failure
 from components.template import SECTION
 from pipelines import recipe, report, tasks
 from pipelines.controller import AbortedError, Controller
@@ -49,9 +48,10 @@ def main() -> NoReturn:
     if not os.environ.get(AGENT_TASK_VARIABLE):
         say("this is what agents start; to run a pipeline: sightline run RECIPE.yaml")
         sys.exit(USER_FAILED)
-    from components.run.start import init_task
+    from components.run.start import init_task, shed_tags
 
     task = init_task(task_type="controller", auto_resource_monitoring=False)
+    shed_tags(task)
     attempt = Attempt(task)
     controller: Controller | None = None
     try:
@@ -158,21 +158,8 @@ def _end_as_stopped(task: Any, reason: str) -> NoReturn:
     say(reason)
     task.flush(wait_for_uploads=True)
     task.mark_stopped(force=True, status_message=reason)
-    _interrupt_monitor()
+    interrupt_monitor()
     os._exit(INTERRUPTED)
-
-
-def _interrupt_monitor() -> None:
-    """Have the agent's monitor of this process end as by Ctrl-C, which ends this process too.
-
-    An agent in services mode turns every exit code but 0 into `failed`, also that of a task that
-    was stopped. Only an interrupted monitor leaves the status as it is.
-    """
-    parent = psutil.Process().parent()
-    words = parent.cmdline() if parent else []
-    if parent and "execute" in words and "--full-monitoring" in words:
-        parent.send_signal(signal.SIGINT)
-        time.sleep(10.0)
 
 
 def _end_as_failed(task: Any, attempt: Attempt, kind: Failure, reason: str) -> NoReturn:
@@ -183,6 +170,8 @@ def _end_as_failed(task: Any, attempt: Attempt, kind: Failure, reason: str) -> N
     task.flush(wait_for_uploads=True)
     task.mark_failed(status_reason=line[:200], status_message=reason[:1000], force=True)
     sys.stdout.flush()
+    if kind is Failure.USER:
+        keep_failure()
     os._exit(USER_FAILED if kind is Failure.USER else MACHINE_FAILED)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.drafts import STAGES_FOLDER
 from components.run.api import call
 from components.run.attempt import Attempt, Throttle
 from components.run.checkpoints import Checkpoints
@@ -47,8 +48,8 @@ class ClearMLRun:
         self._task = task
         self._logger = task.get_logger()
         self.folder = Path(tempfile.mkdtemp(prefix=f"sightline-{file_name(stage)}-"))
-        # Steps of a pipeline and templates lie in hidden projects below the one that is meant.
-        self.project: str = re.split(r"/\.", task.get_project_name())[0]
+        # Templates lie in a hidden project below the one that is meant, drafts in a plain one.
+        self.project: str = re.split(rf"/\.|/{STAGES_FOLDER}$", task.get_project_name())[0]
         self.attempt = Attempt(task)
         self.progress = Progress(self.log)
         self._once = f"once:{task.id[:12]}-{_short_hash(options)}"
@@ -175,7 +176,7 @@ class ClearMLRun:
             labels=labels,
             metadata=metadata,
             comment=comment,
-            project=project,
+            project=project or self.project,
             publish=publish,
             once=self._once,
         )
