@@ -8,6 +8,7 @@ import click
 
 from agent.stack.commands import COMMANDS
 from pipelines.benchmark_command import benchmark
+from pipelines.champion_commands import champions, promote, rollback
 from pipelines.convert_command import convert
 from pipelines.demo_command import demo
 from pipelines.design_command import design
@@ -163,6 +164,9 @@ for _command in (
     models,
     design,
     benchmark,
+    champions,
+    promote,
+    rollback,
     predict,
     serve,
     triton,
