@@ -18,6 +18,7 @@ from pipelines.pictures_command import pictures
 from pipelines.predict_command import predict
 from pipelines.register_command import MODES, register
 from pipelines.serve_command import serve
+from pipelines.trigger_command import trigger
 from pipelines.triton_command import triton
 from pipelines.user_errors import one_line_errors
 
@@ -160,6 +161,7 @@ for _command in (
     stop,
     resume,
     register,
+    trigger,
     stage,
     models,
     design,
