@@ -11,6 +11,7 @@ from pipelines.benchmark_command import benchmark
 from pipelines.convert_command import convert
 from pipelines.demo_command import demo
 from pipelines.design_command import design
+from pipelines.doctor_command import doctor
 from pipelines.models_command import models
 from pipelines.package_command import deploy, package
 from pipelines.pictures_command import pictures
@@ -160,6 +161,7 @@ for _command in (
     stop,
     resume,
     stage,
+    doctor,
     models,
     design,
     benchmark,
