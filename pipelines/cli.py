@@ -12,6 +12,7 @@ from pipelines.champion_commands import champions, promote, rollback
 from pipelines.convert_command import convert
 from pipelines.demo_command import demo
 from pipelines.design_command import design
+from pipelines.doctor_command import doctor
 from pipelines.models_command import models
 from pipelines.package_command import deploy, package
 from pipelines.pictures_command import pictures
@@ -163,6 +164,7 @@ for _command in (
     register,
     trigger,
     stage,
+    doctor,
     models,
     design,
     benchmark,
