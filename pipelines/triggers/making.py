@@ -96,8 +96,8 @@ def make(
         hyperparams=hyperparameters(options_of(TriggerOptions), flatten(options), code),
     )["id"]
     # What is there by now is no news. What comes from now on has changed after the task was made.
-    known = {} if options.on == "schedule" else _present(options)
-    listing = {"name": KNOWN, "type": "json", "value": json.dumps(known)}
+    old = {} if options.on == "schedule" else _present(options)
+    listing = {"name": KNOWN, "type": "json", "value": json.dumps(old)}
     call("tasks.edit", task=made, configuration={KNOWN: listing})
     tasks.enqueue(made, queues.read_queues()[queue].id)
     return Trigger(made, name, "queued", ""), True

@@ -12,7 +12,7 @@ import re
 import sys
 import traceback
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from components.code import refuse_foreign_imports
 from components.failure import USER_FAILED, Failure, say
@@ -32,8 +32,8 @@ KNOWN = "Known"
 _ABORT_SECONDS = 30.0
 
 
-def main() -> NoReturn:
-    """Wait for events until someone stops the task."""
+def main() -> None:
+    """Wait for events until someone stops the task; ends the process."""
     if not os.environ.get(AGENT_TASK_VARIABLE):
         say("this is what agents start; to make a trigger: sightline trigger --help")
         sys.exit(USER_FAILED)
