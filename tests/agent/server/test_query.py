@@ -233,8 +233,8 @@ def test_pages_are_the_same_from_either_end(
     for number in range(23):
         kind = "training" if number % 3 else "testing"
         more = {"comment": "same"} if number % 2 else {}
-        store.writer.insert(TASKS, {"id": f"{number:02}", "name": f"n{number * 7 % 23:02}",
-                                    "type": kind, "last_iteration": number % 4, **more})  # fmt: skip
+        task = {"id": f"{number:02}", "name": f"n{number * 7 % 23:02}", "type": kind}
+        store.writer.insert(TASKS, {**task, "last_iteration": number % 4, **more})
 
     def pages() -> list[list[str]]:
         found = []
