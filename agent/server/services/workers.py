@@ -21,6 +21,9 @@ _TIMEOUT = 600
 """Seconds without a report after which a worker that gave no other time is gone."""
 
 
+_LAST_SEEN = 3600
+"""Seconds without a report after which a worker isn't told of, unless a request says otherwise."""
+
 _MILLISECONDS = 1e11
 """A time from here on is meant in milliseconds: in seconds it would be the year 5138."""
 
@@ -140,7 +143,8 @@ def _seen(call: Call, identity: str, **fields: Any) -> None:
 
 def _matching(call: Call) -> list[Document]:
     """The live workers that a request asks for."""
-    workers = alive(call, call.number("last_seen"))
+    # Null, as 0, is no limit; to say nothing isn't.
+    workers = alive(call, call.number("last_seen") if "last_seen" in call.body else _LAST_SEEN)
     pattern = call.text("worker_pattern")
     tagged = {name: call.body.get(name) for name in ("tags", "system_tags")}
     wanted = {**tagged, "id": call.body.get("ids")}

@@ -63,6 +63,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ({"method": "get", "task_types": ["x"], "pipeline_project": ["p"], "name": None}, "1234"),
         ({"id": ["1", "3", "no"]}, "13"),
         ({"id": "2"}, "2"),
+        ({"type": ["TRAINING"]}, "14"),
+        ({"type": ["-Training", "-testing"]}, "3"),
         ({"id": []}, "1234"),
         ({"project": ["p"], "status": ["failed"]}, "2"),
         ({"project": [None]}, "4"),

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from agent.server import clock
+from agent.server.credentials import Keys, User
 from agent.server.documents import WORKERS
-from agent.server.services.workers import forget_silent
+from agent.server.registry import Call
+from agent.server.services.workers import forget_silent, get_all
+from agent.server.settings import Settings
 from agent.server.store import Store
 
 
@@ -183,6 +186,32 @@ def test_what_a_long_gone_worker_left_is_removed(tmp_path: Path) -> None:
         db.insert(WORKERS, {"id": name, "last_report_time": at, "runtime_properties": noted})
     forget_silent(SimpleNamespace(db=db))
     assert [worker["id"] for worker in db.select(WORKERS)] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [({}, "b"), ({"last_seen": 60}, ""), ({"last_seen": 0}, "ab"), ({"last_seen": None}, "ab"),
+     ({"last_seen": 7200}, "ab"), ({"last_seen": 10**6}, "ab")],
+)  # fmt: skip
+def test_workers_that_were_seen_lately(tmp_path: Path, body: Any, expected: str) -> None:
+    db = Store(tmp_path / "server.db").writer
+    # The third is beyond its own time, whatever is asked for.
+    for name, age, timeout in (("a", 4000, 9000), ("b", 300, 600), ("c", 700, 600)):
+        at = clock.from_seconds(time.time() - age)
+        db.insert(WORKERS, {"id": name, "last_report_time": at, "timeout": timeout})
+    user = User("", "", "")
+    call = Call("workers.get_all", body, db, user, Settings(Path(), Path()), Keys("", "", user, ""))
+    assert "".join(worker["id"] for worker in get_all(call)["workers"]) == expected
+
+
+def test_a_report_counts_when_it_was_made(server: Any) -> None:
+    now = int(time.time())
+    for at in (now - 5000, (now - 4000) * 1000, now + 10**6):
+        report(server, "w:past", timestamp=at, machine_stats={"cpu_usage": [7]})
+    body = {"items": [{"key": "cpu_usage"}], "interval": 500, "worker_ids": ["w:past"]}
+    stats = server.call("workers.get_stats", from_date=now - 5500, to_date=now + 500, **body)
+    dates = stats["workers"][0]["metrics"][0]["dates"]
+    assert dates == [now - 5000, now - 4000, now]
 
 
 def test_runtime_properties(server: Any) -> None:
