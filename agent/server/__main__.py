@@ -11,10 +11,10 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 import uvicorn
 
@@ -25,6 +25,11 @@ from .guardian import Guardian, guarded
 from .origins import is_loopback
 from .protocol import Protocol
 from .settings import Settings
+
+T = TypeVar("T")
+
+_DYING_SECONDS = 5.0
+"""How long a server that takes another's place waits for that one's lock and port."""
 
 _TURN_SECONDS = 0.0005
 """How long one thread may keep the others waiting. A read gives way at each step of its query, and
@@ -59,9 +64,11 @@ def load() -> None:
 def _serve(settings: Settings, guardian: Guardian | None, arguments: Sequence[str]) -> int:
     try:
         settings.state.mkdir(parents=True, exist_ok=True)
-        lock = _lock(settings.state)
+        # A server that has just died may hold these for another moment.
+        patience = _DYING_SECONDS if guardian and guardian.port is not None else 0.0
+        lock = _patiently(patience, lambda: _lock(settings.state))
         state_id(settings.state)
-        listener = _listen(settings.host, settings.port)
+        listener = _patiently(patience, lambda: _listen(settings.host, settings.port))
         app = build(settings)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"agent.server: {error}\n")
@@ -176,6 +183,18 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         restart=found.restart,
         webapp=found.webapp.absolute() if found.webapp else None,
     )
+
+
+def _patiently(seconds: float, work: Callable[[], T]) -> T:
+    """Do something that may have to wait for another process's end."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return work()
+        except ValueError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.01)
 
 
 def _lock(state: Path) -> TextIO:

@@ -21,10 +21,10 @@ from collections.abc import Sequence
 from . import titles
 
 _GOODBYE = b"goodbye"
-_SHORT_LIFE = 1.0
-_PAUSE = 0.5
+_SHORT_LIFE = 0.2
+_PAUSE = 1.0
 _PATIENCE = 5
-"""After so many lives of less than a second in a row there is a pause before the next."""
+"""After so many short lives in a row there is a pause before the next."""
 
 
 class Guardian:
@@ -38,6 +38,7 @@ class Guardian:
 
     def __init__(self, process: int, pipe: int, port: int | None) -> None:
         self.port = port
+        """Where the server before this one listened; None if this is the first."""
         self._process = process
         self._pipe = pipe
         self._arguments: list[str] = []
