@@ -37,7 +37,7 @@ class LineOptions(BaseModel):
     """How strong blur, noise, tilt, shadows, fading and wear may get: 0 (a clean scan) to 1 (people
     have to look twice)."""
     train_fonts: tuple[str, ...] = ()
-    """Font families, or paths of .ttf and .otf files, for train; the 24 built in unless given."""
+    """Font families, or paths of .ttf and .otf files, for train; the 15 built in unless given."""
     val_fonts: tuple[str, ...] = ()
     """Likewise for val; two of its own unless given."""
     test_fonts: tuple[str, ...] = ()
