@@ -21,8 +21,9 @@ import jsonschema
 import pytest
 import yaml
 
-from agent.deploy import Deployment, QueuePlan, ServerUrls, write
 from agent.deploy.images import ENVIRONMENT
+from agent.deploy.plan import Deployment, QueuePlan, ServerUrls
+from agent.deploy.writing import write
 from tests.conftest import LocalStack, clean_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
