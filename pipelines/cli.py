@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from agent.deploy.commands import agents
 from agent.stack.commands import COMMANDS
 from pipelines.benchmark_command import benchmark
 from pipelines.champion_commands import champions, promote, rollback
@@ -19,6 +20,7 @@ from pipelines.pictures_command import pictures
 from pipelines.predict_command import predict
 from pipelines.register_command import MODES, register
 from pipelines.serve_command import serve
+from pipelines.sweep.command import sweep
 from pipelines.trigger_command import trigger
 from pipelines.triton_command import triton
 from pipelines.user_errors import one_line_errors
@@ -158,6 +160,7 @@ def _watch(task: str) -> None:
 
 for _command in (
     run,
+    sweep,
     watch,
     stop,
     resume,
@@ -180,6 +183,7 @@ for _command in (
     convert,
     pictures,
     *COMMANDS,
+    agents,
 ):
     main.add_command(_command)
 
