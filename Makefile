@@ -14,7 +14,7 @@ TESTS := "tests/pipelines tests/components tests/agent" "$(LEARNING)" \
 # A process for each core, four at most, one thread in each: threads of several processes that wait
 # for each other busily cost many times what they save.
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n logical --maxprocesses 4 \
-	--dist loadfile --no-loadscope-reorder
+	--dist loadfile --no-loadscope-reorder --durations 12 --durations-min 10
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
