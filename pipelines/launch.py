@@ -53,6 +53,7 @@ def launch(
     if problems := queues.missing(controller, known):
         raise ValueError("\n".join(problems))
     warnings = queues.unserved({**plan.queues, **controller}, known)
+    warnings += queues.too_few(plan.agents_at_once, known)
     made = _make(plan, code, values)
     tasks.enqueue(made, known[home].id)
     return made, warnings
