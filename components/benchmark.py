@@ -35,9 +35,9 @@ class BenchmarkConfig(StageOptions):
     dataset: str
     """Prepared dataset that gives pictures and labels."""
     baseline: str = ""
-    """What the model is held against: `published` (the last published model of this name, if there
-    is one); another model, which is measured beside this one; or a record: the id or folder of an
-    earlier benchmark's task, or its JSON file. Empty: nothing."""
+    """What the model is held against: `published` (the champion of this name, or else the model
+    published last, if there is one); another model, which is measured beside this one; or a
+    record: the id or folder of an earlier benchmark's task, or its JSON file. Empty: nothing."""
     name: str | None = None
     """Name of the model with the figures; the dataset's name with `-benchmarked` unless given.
     `baseline=published` looks for the name without it."""

@@ -25,6 +25,7 @@ from components.failure import (
 from components.options import Layer, OptionError, command_line_layer, flatten, options_of
 from components.run.door import FurtherNodeEnd, Run, SupersededError
 from components.run.local import LocalRun
+from components.run.monitor import keep_failure
 from components.told import family_told
 from models.families import DEFAULT_FAMILY
 
@@ -229,6 +230,9 @@ def _end_as_failed(task: Any, attempt: Attempt, kind: Failure, message: str, cod
     attempt.failed(kind, message)
     task.flush(wait_for_uploads=True)
     task.mark_failed(status_reason=f"{kind}: {line}", status_message=message[:1000], force=True)
+    if kind is Failure.USER:
+        # The reason stays where people look first: on the task.
+        keep_failure()
     os._exit(code)
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.packages import artifact_for, labels_of, metadata_of, record_parent
+from components.promotion import challenge_champion
 from components.run import Run
+from components.run.references import is_id
 from components.stage import Stage, StageOptions, StageResult
+from models.benchmark.options import PromotionOptions
 
 if TYPE_CHECKING:
     from models.model_card import Evidence
@@ -36,6 +39,9 @@ class PublishConfig(StageOptions):
     """Further tags."""
     final: bool = True
     """Make the registered model read-only (ClearML's `published`)."""
+    promotion: PromotionOptions = PromotionOptions()
+    """When it becomes the champion: the model that its name stands for. The champion is compared
+    with it in the record of `benchmark`."""
 
 
 class PublishResult(StageResult):
@@ -47,10 +53,14 @@ class PublishResult(StageResult):
     """Where its zip lies."""
     metrics: dict[str, float]
     """Its figures by `split/name`."""
+    promoted: bool
+    """Whether it is the champion of its name now."""
+    verdict: str
+    """Why it is or isn't."""
 
 
 def publish(config: PublishConfig, run: Run) -> PublishResult:
-    """Put the measured figures into the package and register it.
+    """Put the measured figures into the package, register it, and let it challenge the champion.
 
     Raises:
         ValueError: no such model or evaluation, or the evaluation is another model's.
@@ -85,13 +95,23 @@ def publish(config: PublishConfig, run: Run) -> PublishResult:
         name=name,
         tags=["released", package.card.family, *config.tags],
         labels=labels_of(package.card.class_names),
-        metadata=metadata_of(package),
+        metadata={
+            **metadata_of(package),
+            **({"benchmark": config.benchmark} if is_id(config.benchmark) else {}),
+        },
         comment=card,
         project=config.project,
         publish=config.final,
     )
     run.log(card)
-    return PublishResult(model=saved.id, url=saved.url, metrics=metrics)
+    verdict = challenge_champion(config, run, saved, name, evidence.benchmark)
+    return PublishResult(
+        model=saved.id,
+        url=saved.url,
+        metrics=metrics,
+        promoted=verdict.promoted,
+        verdict=verdict.why,
+    )
 
 
 def _measured_artifact(package: Any, model: str, measured: dict[str, Any], reference: str) -> str:

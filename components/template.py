@@ -28,7 +28,7 @@ def template(
     stage: Stage[Any, Any], code: CodeState, project: str, family: str = DEFAULT_FAMILY
 ) -> str:
     """Find or create the template of a stage and return its task id."""
-    body = _body(stage, code, family)
+    body = stage_body(stage, code, family)
     tag = (
         "template:"
         + hashlib.sha256(json.dumps([project, body], sort_keys=True).encode()).hexdigest()[:32]
@@ -57,7 +57,8 @@ def _find(tag: str) -> list[str]:
     return [task["id"] for task in tasks]
 
 
-def _body(stage: Stage[Any, Any], code: CodeState, family: str) -> dict[str, Any]:
+def stage_body(stage: Stage[Any, Any], code: CodeState, family: str) -> dict[str, Any]:
+    """Write a task that runs a stage with its defaults; what must be given is empty."""
     config = stage.config_type(family)
     values = {o.name: "" if o.required else encode(o.default) for o in options_of(config)}
     values["family"] = family

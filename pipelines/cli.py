@@ -9,6 +9,7 @@ import click
 from agent.deploy.commands import agents
 from agent.stack.commands import COMMANDS
 from pipelines.benchmark_command import benchmark
+from pipelines.champion_commands import champions, promote, rollback
 from pipelines.convert_command import convert
 from pipelines.demo_command import demo
 from pipelines.design_command import design
@@ -17,11 +18,11 @@ from pipelines.models_command import models
 from pipelines.package_command import deploy, package
 from pipelines.pictures_command import pictures
 from pipelines.predict_command import predict
+from pipelines.register_command import MODES, register
 from pipelines.serve_command import serve
+from pipelines.trigger_command import trigger
 from pipelines.triton_command import triton
 from pipelines.user_errors import one_line_errors
-
-_MODES = ("auto", "local", "remote")
 
 
 class _InOrder(click.Group):
@@ -45,7 +46,7 @@ def main() -> None:
 @click.option("--project", help="ClearML project.  [default: Sightline]")
 @click.option(
     "--code",
-    type=click.Choice(_MODES),
+    type=click.Choice(MODES),
     default="auto",
     envvar="SIGHTLINE_CODE",
     show_default=True,
@@ -161,11 +162,16 @@ for _command in (
     watch,
     stop,
     resume,
+    register,
+    trigger,
     stage,
     doctor,
     models,
     design,
     benchmark,
+    champions,
+    promote,
+    rollback,
     predict,
     serve,
     triton,

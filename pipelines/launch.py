@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from components.code import CodeState, is_this_machine, read_code_state
@@ -38,12 +39,9 @@ def launch(
     Raises:
         ValueError: one line for each thing that is wrong; nothing was started.
     """
-    values = wanted.values()
-    if queue:
-        values["queue_services"] = queue
-    if values.get("data_source"):
-        values["data_source"] = preflight.absolute_source(values["data_source"])
-    plan = recipe.check(replace(wanted, parameters=values, name=wanted.name or wanted.pipeline))
+    wanted = settled(wanted, {"queue_services": queue} if queue else {})
+    values = wanted.parameters
+    plan = recipe.check(wanted)
     server = connect()
     code = read_code_state(server, code_mode)
     preflight.settle(plan, is_this_machine(server))
@@ -59,29 +57,52 @@ def launch(
     return made, warnings
 
 
+def settled(wanted: Recipe, more: Mapping[str, str] = MappingProxyType({})) -> Recipe:
+    """Give a recipe its name and every parameter's value, in words that agents understand too.
+
+    Args:
+        wanted: what to run.
+        more: further parameters.
+    """
+    values = wanted.values() | dict(more)
+    if values.get("data_source"):
+        values["data_source"] = preflight.absolute_source(values["data_source"])
+    return replace(wanted, parameters=values, name=wanted.name or wanted.pipeline)
+
+
 def _make(plan: Plan, code: CodeState, values: Mapping[str, str]) -> str:
-    """Make the controller's task, as the web UI expects one."""
+    """Make the controller's task."""
+    home = pipeline_project(plan.recipe)
+    made: str = call("tasks.create", project=home, **controller_body(plan, code, values))["id"]
+    call("tasks.edit", task=made, runtime={"version": _VERSION}, force=True)
+    return made
+
+
+def controller_body(plan: Plan, code: CodeState, values: Mapping[str, str]) -> dict[str, Any]:
+    """Write the task of a pipeline's controller, as the web UI expects one.
+
+    Args:
+        plan: what to run.
+        code: the code that it shall run.
+        values: every parameter's value.
+    """
     options = [parameter.option for parameter in plan.recipe.known_parameters().values()]
     sections = hyperparameters(options, values, code)
     sections["properties"] = {
         "version": {"section": "properties", "name": "version", "value": _VERSION, "type": "str"}
     }
-    made: str = call(
-        "tasks.create",
-        name=plan.recipe.name,
-        type="controller",
-        project=_project(plan.recipe),
-        system_tags=[_PIPELINE],
-        comment=plan.recipe.graph.title,
-        script=code.script(MODULE),
-        hyperparams=sections,
-        configuration={
+    return {
+        "name": plan.recipe.name,
+        "type": "controller",
+        "system_tags": [_PIPELINE],
+        "comment": plan.recipe.graph.title,
+        "script": code.script(MODULE),
+        "hyperparams": sections,
+        "configuration": {
             RECIPE: {"name": RECIPE, "type": "yaml", "value": plan.recipe.to_yaml()},
             "Pipeline": {"name": "Pipeline", "type": "dictionary", "value": _drawing(plan)},
         },
-    )["id"]
-    call("tasks.edit", task=made, runtime={"version": _VERSION}, force=True)
-    return made
+    }
 
 
 def _drawing(plan: Plan) -> str:
@@ -105,7 +126,7 @@ def _drawing(plan: Plan) -> str:
     return json.dumps(steps, indent=2)
 
 
-def _project(one: Recipe) -> str:
+def pipeline_project(one: Recipe) -> str:
     """Find or make the project where ClearML keeps the runs of a pipeline."""
     parent = f"{one.project}/.pipelines"
     for name, tags in ((parent, ["hidden"]), (f"{parent}/{one.name}", [_PIPELINE, "hidden"])):

@@ -23,6 +23,7 @@ from components.options import (
     configure,
     encode,
     nearest,
+    options_of,
     read_yaml,
 )
 from components.registry import STAGES, stage
@@ -35,6 +36,7 @@ RECIPE = "Recipe"
 """Configuration object of a controller's task that holds everything but the parameters."""
 _SETTINGS = ("pipeline", "family", "project", "name")
 _FROM_EARLIER = "filled in by an earlier stage"
+_LATER = "filled in by whoever starts it"
 
 
 @dataclass(frozen=True)
@@ -258,8 +260,12 @@ def dotted(name: str) -> str:
     return f"{first}.{rest}" if first in ("data", "queue") else name
 
 
-def check(recipe: Recipe) -> Plan:
+def check(recipe: Recipe, draft: bool = False) -> Plan:
     """Check every parameter and stage option of a recipe. Loads no torch.
+
+    Args:
+        recipe: what to check.
+        draft: what is needed may still be missing.
 
     Raises:
         OptionError: one line for each mistake.
@@ -286,6 +292,9 @@ def check(recipe: Recipe) -> Plan:
     for step in recipe.graph.steps:
         layers = [Layer("", dict(step.defaults)), *_layers(step.stage, recipe, known)]
         filled = Layer("", dict.fromkeys(step.inputs, _FROM_EARLIER))
+        if draft:
+            later = _missing(step.stage, recipe.family, layers) - set(step.inputs)
+            filled = Layer("", {**filled.values, **dict.fromkeys(later, _LATER)})
         try:
             stage(step.stage).configure(filled, *layers)
         except OptionError as error:
@@ -294,6 +303,13 @@ def check(recipe: Recipe) -> Plan:
     if problems:
         raise OptionError("\n".join(dict.fromkeys(problems)))
     return Plan(recipe, run, options)
+
+
+def _missing(name: str, family: str, layers: Sequence[Layer]) -> set[str]:
+    """Name the options that a stage needs and nobody has given."""
+    given = {n for layer in layers for n, value in layer.values.items() if value not in ("", None)}
+    options = options_of(stage(name).config_type(family))
+    return {option.name for option in options if option.required} - given
 
 
 def _layers(name: str, recipe: Recipe, known: Mapping[str, Parameter]) -> Iterator[Layer]:

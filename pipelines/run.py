@@ -13,20 +13,15 @@ import sys
 import time
 import traceback
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-import psutil
-
 from components.code import CodeState, is_this_machine, read_code_state, refuse_foreign_imports
 from components.failure import (
-    INTERRUPTED,
     MACHINE_FAILED,
     OK,
     USER_FAILED,
     Failure,
-    is_users,
     say,
 )
 from components.launch import AGENT_TASK_VARIABLE
@@ -36,6 +31,7 @@ from components.run.door import SupersededError
 from components.template import SECTION
 from pipelines import recipe, report, tasks
 from pipelines.controller import AbortedError, Controller
+from pipelines.ending import end_as_failed, end_as_stopped, is_mistake
 from pipelines.preflight import settle
 from pipelines.recipe import RECIPE, Plan, Recipe
 from pipelines.state import stored_state
@@ -49,9 +45,10 @@ def main() -> NoReturn:
     if not os.environ.get(AGENT_TASK_VARIABLE):
         say("this is what agents start; to run a pipeline: sightline run RECIPE.yaml")
         sys.exit(USER_FAILED)
-    from components.run.start import init_task
+    from components.run.start import init_task, shed_tags
 
     task = init_task(task_type="controller", auto_resource_monitoring=False)
+    shed_tags(task)
     attempt = Attempt(task)
     controller: Controller | None = None
     try:
@@ -74,7 +71,7 @@ def main() -> NoReturn:
     except AbortedError as error:
         if controller is not None:
             controller.stop_steps(str(error))
-        _end_as_stopped(task, str(error))
+        end_as_stopped(task, str(error))
     except Exception as error:
         kind = Failure.USER if is_mistake(error) else Failure.MACHINE
         reason = str(error) if kind is Failure.USER else f"{type(error).__name__}: {error}"
@@ -82,7 +79,7 @@ def main() -> NoReturn:
             traceback.print_exception(error)
         if controller is not None:
             _stop_quietly(controller, f"the pipeline failed: {reason}")
-    _end_as_failed(task, attempt, kind, reason)
+    end_as_failed(task, attempt, kind, reason)
 
 
 def _lift(task: Any, controller: Controller, plan: Plan) -> None:
@@ -95,13 +92,6 @@ def _lift(task: Any, controller: Controller, plan: Plan) -> None:
             if not tasks.is_outage(error):
                 raise
             time.sleep(2.0)
-
-
-def is_mistake(error: BaseException) -> bool:
-    """Tell whether an error is a user's mistake: a `ValueError` that our own code raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = bool(frames) and Path(frames[-1].filename).parent == Path(__file__).parent
-    return isinstance(error, ValueError) and (ours or is_users(error))
 
 
 def _recipe_of(task: Any) -> Recipe:
@@ -152,38 +142,6 @@ def _stop_quietly(controller: Controller, why: str) -> None:
         controller.stop_steps(why)
     except Exception as error:
         say(f"stages that run couldn't be stopped: {error}")
-
-
-def _end_as_stopped(task: Any, reason: str) -> NoReturn:
-    say(reason)
-    task.flush(wait_for_uploads=True)
-    task.mark_stopped(force=True, status_message=reason)
-    _interrupt_monitor()
-    os._exit(INTERRUPTED)
-
-
-def _interrupt_monitor() -> None:
-    """Have the agent's monitor of this process end as by Ctrl-C, which ends this process too.
-
-    An agent in services mode turns every exit code but 0 into `failed`, also that of a task that
-    was stopped. Only an interrupted monitor leaves the status as it is.
-    """
-    parent = psutil.Process().parent()
-    words = parent.cmdline() if parent else []
-    if parent and "execute" in words and "--full-monitoring" in words:
-        parent.send_signal(signal.SIGINT)
-        time.sleep(10.0)
-
-
-def _end_as_failed(task: Any, attempt: Attempt, kind: Failure, reason: str) -> NoReturn:
-    line = reason.strip().split("\n")[0]
-    say(f"the pipeline failed: {reason}")
-    attempt.failed(kind, reason)
-    task.set_comment(line)
-    task.flush(wait_for_uploads=True)
-    task.mark_failed(status_reason=line[:200], status_message=reason[:1000], force=True)
-    sys.stdout.flush()
-    os._exit(USER_FAILED if kind is Failure.USER else MACHINE_FAILED)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A stage's only door to the outside, as a local folder or as a ClearML task."""
 
 from components.run.door import (
+    Champion,
     DatasetCopy,
     DatasetRef,
     ModelCopy,
@@ -11,6 +12,7 @@ from components.run.door import (
 from components.run.local import LocalRun
 
 __all__ = [
+    "Champion",
     "DatasetCopy",
     "DatasetRef",
     "LocalRun",

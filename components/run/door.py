@@ -62,6 +62,15 @@ class ModelCopy:
     id: str
 
 
+@dataclass(frozen=True)
+class Champion:
+    """The model that holds a name's title."""
+
+    id: str
+    benchmark: str = ""
+    """Id of the task with its benchmark record; empty if nobody noted one."""
+
+
 class Run(Reporter, Protocol):
     """Inputs in; scalars, pictures, plots, artifacts, datasets and models out.
 
@@ -105,7 +114,29 @@ class Run(Reporter, Protocol):
         """
 
     def published_model(self, name: str) -> ModelCopy | None:
-        """Fetch the last published model package of a name in the run's project; None if none."""
+        """Fetch the champion of a name in the run's project, or else the last published package.
+
+        None if there is none, or its files are gone.
+        """
+
+    def champion(self, name: str, project: str | None = None) -> Champion | None:
+        """Find the champion of a name; a local folder has none.
+
+        Args:
+            name: of the model.
+            project: of the model registry; the run's own unless given.
+        """
+
+    def promote(self, model: ModelRef, why: str) -> None:
+        """Make a published model the champion of its name.
+
+        Args:
+            model: to promote.
+            why: for people, kept with the model.
+        """
+
+    def explain(self, model: ModelRef, why: str) -> None:
+        """Keep with a published model why it wasn't promoted."""
 
     def save_dataset(
         self,

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from components.run.door import DatasetCopy, DatasetRef, ModelCopy, ModelRef
+from components.run.door import Champion, DatasetCopy, DatasetRef, ModelCopy, ModelRef
 from components.run.links import fetch_files
 from components.run.local_store import LocalStore
 from components.run.progress import Progress
@@ -156,6 +156,16 @@ class LocalRun:
     def published_model(self, name: str) -> ModelCopy | None:
         """Find the model of this folder that was published under a name."""
         return self._store.published_model(name, self.folder)
+
+    def champion(self, name: str, project: str | None = None) -> Champion | None:
+        """A folder keeps one model of a name, the last published: there is nothing to beat."""
+        return None
+
+    def promote(self, model: ModelRef, why: str) -> None:
+        """A folder has no titles."""
+
+    def explain(self, model: ModelRef, why: str) -> None:
+        """A folder has no titles."""
 
     def save_dataset(
         self,

@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from components.code import CodeState
+from components.drafts import REGISTERED
 from components.options import flatten, options_of
 from components.run.api import ServerError, call, server_url
 from components.template import SECTION, hyperparameters
@@ -118,7 +119,13 @@ def _forget_former_run(task: Any) -> None:
             force=True,
             hyperparams=[{"section": RESULT_SECTION}],
         )
+    shed_tags(task)
+
+
+def shed_tags(task: Any) -> None:
+    """Take off the tags that say of a draft or a template what isn't true of its clones."""
     tags = task.get_tags() or []
-    kept = [t for t in tags if t != "template" and not t.startswith("template:")]
+    strange = ("template", REGISTERED)
+    kept = [t for t in tags if t not in strange and not t.startswith("template:")]
     if kept != list(tags):
         task.set_tags(kept)

@@ -13,16 +13,23 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from components.run.api import call
+from components.drafts import STAGES_FOLDER
+from components.run import champions
+from components.run.api import call, find_project
 from components.run.attempt import Attempt, Throttle
 from components.run.checkpoints import Checkpoints
-from components.run.door import DatasetCopy, DatasetRef, ModelCopy, ModelRef
+from components.run.door import Champion, DatasetCopy, DatasetRef, ModelCopy, ModelRef
 from components.run.nodes import Nodes
 from components.run.progress import Progress
 from components.run.records import file_name, plain
 from components.run.stop import StopRequest
 from components.run.tracked_datasets import fetch_dataset, save_dataset
-from components.run.tracked_models import fetch_model, fetch_published, save_model
+from components.run.tracked_models import (
+    ModelGoneError,
+    fetch_model,
+    fetch_published,
+    save_model,
+)
 from models.reporting import Image
 from models.training.nodes import Node
 
@@ -50,8 +57,8 @@ class ClearMLRun:
         self._task = task
         self._logger = task.get_logger()
         self.folder = Path(tempfile.mkdtemp(prefix=f"sightline-{file_name(stage)}-"))
-        # Steps of a pipeline and templates lie in hidden projects below the one that is meant.
-        self.project: str = re.split(r"/\.", task.get_project_name())[0]
+        # Templates lie in a hidden project below the one that is meant, drafts in a plain one.
+        self.project: str = re.split(rf"/\.|/{STAGES_FOLDER}$", task.get_project_name())[0]
         self.attempt = Attempt(task)
         self.progress = Progress(self.log)
         self._once = f"once:{task.id[:12]}-{_short_hash(options)}"
@@ -122,8 +129,27 @@ class ClearMLRun:
         return found
 
     def published_model(self, name: str) -> ModelCopy | None:
-        """Download the last published model package of a name."""
-        return fetch_published(name, self.project, self.folder)
+        """Download the champion of a name, or else the last published model package."""
+        try:
+            return fetch_published(name, self.project, self.folder)
+        except ModelGoneError as error:
+            self.log(f"note: {error}")
+            return None
+
+    def champion(self, name: str, project: str | None = None) -> Champion | None:
+        """Find the champion of a name in the registry."""
+        home = find_project(project or self.project)
+        found = champions.find_champion(name, home) if home else None
+        return Champion(found.id, found.facts.get(champions.BENCHMARK, "")) if found else None
+
+    def promote(self, model: ModelRef, why: str) -> None:
+        """Move the tag, and note why with the model."""
+        self.attempt.check()
+        champions.promote(champions.find_published(model.id, self.project), why)
+
+    def explain(self, model: ModelRef, why: str) -> None:
+        """Note why a model wasn't promoted in its metadata."""
+        champions.explain(model.id, why)
 
     def save_dataset(
         self,
@@ -178,7 +204,7 @@ class ClearMLRun:
             labels=labels,
             metadata=metadata,
             comment=comment,
-            project=project,
+            project=project or self.project,
             publish=publish,
             once=self._once,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from components.run.api import ServerError, call, find_or_create_project, find_project
+from components.run.champions import find_champion, published
 from components.run.door import ModelCopy, ModelRef
 from components.run.records import file_name
 from components.run.references import is_id, not_found, on_disk
@@ -33,29 +33,29 @@ def fetch_model(reference: str, project: str, scratch: Path) -> ModelCopy:
     )
 
 
+class ModelGoneError(ValueError):
+    """The registry lists a model whose files are gone."""
+
+
 def fetch_published(name: str, project: str, scratch: Path) -> ModelCopy | None:
-    """Find the newest published model package of a name and unpack it below `scratch`."""
+    """Find a name's champion, or else its newest published package; unpack it below `scratch`.
+
+    Raises:
+        ModelGoneError: its files are gone.
+    """
     project_id = find_project(project)
     if project_id is None:
         return None
-    models = call(
-        "models.get_all",
-        project=[project_id],
-        name=f"^{re.escape(name)}$",
-        ready=True,
-        order_by=["-created"],
-        system_tags=["-archived"],
-        only_fields=["id", "uri"],
-        page=0,
-        page_size=1,
-    )["models"]
-    return _download(models[0], scratch) if models else None
+    found = find_champion(name, project_id) or next(iter(published(project_id, name)), None)
+    return _download(_by_id(found.id), scratch) if found else None
 
 
 def _download(found: Mapping[str, Any], scratch: Path) -> ModelCopy:
     from clearml import StorageManager
 
     local = StorageManager.get_local_copy(found["uri"], extract_archive=False)
+    if local is None and not StorageManager.exists_file(found["uri"]):
+        raise ModelGoneError(f"model {found['id']}: there is no file any more at {found['uri']}")
     if local is None:
         raise RuntimeError(f"model {found['id']}: {found['uri']} can't be downloaded")
     return ModelCopy(unpacked(Path(local), scratch / "models"), found["id"])
@@ -83,9 +83,11 @@ def _by_name(reference: str, project: str) -> dict[str, Any]:
             page=0,
             page_size=500,
         )["models"]
-    for model in models:
-        if model["name"] == name:
-            return model
+    named = [model for model in models if model["name"] == name]
+    if named:
+        # A name means its champion, whatever was registered since.
+        champion = find_champion(name, project_id) if project_id else None
+        return next((one for one in named if champion and one["id"] == champion.id), named[0])
     raise not_found("model", reference, sorted({model["name"] for model in models}))
 
 

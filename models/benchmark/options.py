@@ -78,3 +78,19 @@ class GateOptions(Options):
     """`one`: some form must stand all limits at once; `all`: each form that could run here must."""
     regressions: bool = False
     """Fail on any regression against the baseline too."""
+
+
+class PromotionOptions(Options):
+    """When a published model becomes the champion of its name."""
+
+    rule: Literal["not-worse", "better", "always", "never"] = "not-worse"
+    """`not-worse`: no form lost accuracy or got slower; `better`: and the main metric of some form
+    has really gained; `always` and `never` don't look."""
+    metric_tolerance: float = Field(0.005, ge=0.0, le=1.0)
+    """Loss of the main metric, in points from 0 to 1, that counts for nothing. A larger one counts
+    unless it is noise (paired bootstrap over the pictures); so does a gain."""
+    latency_tolerance: float | None = Field(0.1, ge=0.0)
+    """Rise of the median latency, as a share, that counts for nothing; null asks for no latency."""
+    unmeasured: Literal["keep", "promote"] = "keep"
+    """What becomes of the title if the two can't be compared: the champion wasn't measured on these
+    pictures, tells other classes apart, or has no form in common with the model."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from models.benchmark.options import BenchmarkOptions
@@ -45,13 +47,47 @@ def mark_regressions(
             notes.append(f"{row.label}: the baseline has no such form")
             rows.append(row)
             continue
-        lines = _lost_accuracy(row, other, record.metric, options) if pictures else []
+        lines = lost_accuracy(row, other, record.metric, options) if pictures else []
         if not hinder:
             lines += _slower(row, other, options)
         if row.problem and not other.problem:
             lines.append(f"the baseline's could be measured: {row.problem}")
         rows.append(row.model_copy(update={"regressions": tuple(lines)}))
     return record.model_copy(update={"rows": tuple(rows), "notes": tuple(notes)})
+
+
+def compared_rows(
+    record: BenchmarkRecord, earlier: BenchmarkRecord, together: bool
+) -> Iterator[tuple[Row, Row]]:
+    """Pair each form of a model with the baseline's same form.
+
+    Args:
+        record: with the model's rows.
+        earlier: with the baseline's.
+        together: whether both were measured together, in one record.
+    """
+    theirs = [row for row in earlier.rows if row.baseline == together]
+    for row in record.own:
+        if (other := _counterpart(row, theirs)) is not None:
+            yield row, other
+
+
+def hindrances(
+    record: BenchmarkRecord, earlier: BenchmarkRecord, latency: bool = True
+) -> Sequence[str]:
+    """Say why two records can't be compared; empty if they can.
+
+    Args:
+        record: of a model.
+        earlier: of another.
+        latency: whether latencies are to be compared too.
+    """
+    if record is earlier:
+        return []
+    found = [] if _same_pictures(record, earlier) else ["it was measured on other pictures"]
+    if latency and (names := _hindrances(record, earlier)):
+        found.append(f"it was measured with another {', '.join(names)}")
+    return found
 
 
 def _same_pictures(record: BenchmarkRecord, earlier: BenchmarkRecord) -> bool:
@@ -80,7 +116,8 @@ def _counterpart(row: Row, others: list[Row]) -> Row | None:
     return next(iter(named or likely), None)
 
 
-def _lost_accuracy(row: Row, other: Row, metric: str, options: BenchmarkOptions) -> list[str]:
+def lost_accuracy(row: Row, other: Row, metric: str, options: BenchmarkOptions) -> list[str]:
+    """Say, in no line or one, that a form lost more accuracy than is tolerated, beyond noise."""
     if metric not in row.metrics or metric not in other.metrics:
         return []
     now, before = row.metrics[metric], other.metrics[metric]

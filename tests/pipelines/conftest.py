@@ -134,7 +134,7 @@ def tiny_training() -> Iterable[str]:
     return TINY_TRAINING
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pipelines(stack: Any) -> Pipelines:
     """The pipelines of the shared stack."""
     return Pipelines(stack.environment(OMP_NUM_THREADS="1"), stack.api())

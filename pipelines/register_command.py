@@ -1,0 +1,54 @@
+"""`sightline register`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipelines.user_errors import one_line_errors
+
+MODES = ("auto", "local", "remote")
+
+
+@click.command()
+@click.argument(
+    "recipes", nargs=-1, metavar="[RECIPE.yaml]...", type=click.Path(exists=True, path_type=Path)
+)
+@click.option("--project", default="Sightline", show_default=True, help="ClearML project.")
+@click.option(
+    "--code",
+    type=click.Choice(MODES),
+    default="auto",
+    envvar="SIGHTLINE_CODE",
+    show_default=True,
+    help="Where agents get the code: this disk, or the git remote.",
+)
+@one_line_errors
+def register(recipes: tuple[Path, ...], project: str, code: str) -> None:
+    """Put pipelines and stages on the server, to be started from the web UI.
+
+    Without a recipe: every pipeline with its defaults, ready for NEW RUN, and in the project
+    Sightline/Stages every stage, ready to be cloned, edited and enqueued. With recipes: those
+    pipelines, with what the recipes say.
+
+    All run the code that lies here now, uncommitted changes included; register again when it has
+    changed. Edits of a draft are overwritten then, those of its clones aren't.
+
+    \b
+    \b
+      sightline register
+      sightline register configs/detection/bccd.yaml configs/ocr/digits.yaml
+    """  # noqa: D301 - \b keeps the lines as they are
+    from pipelines.recipe import read_recipe
+
+    read = [read_recipe(path, [f"project={project}"]) for path in recipes]
+    from agent.stack import activate
+
+    activate()
+    from pipelines import registering
+
+    stages = [] if recipes else list(registering.every_stage())
+    wanted = read or registering.every_pipeline(project)
+    for one in registering.register(wanted, stages, project, code):
+        click.echo(f"{one.kind:<9} {one.name:<25} {one.put:<8} {one.task}")
