@@ -1,11 +1,14 @@
-"""What a pipeline's own page shows at the end: stages, figures and models of all its tasks."""
+"""What a pipeline's own task holds at the end: stages, figures, models and the report."""
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 from components.run.api import ServerError, call
-from pipelines import state
+from pipelines import state, tasks
+from pipelines.console import log
+from pipelines.page.publishing import publish_page
 from pipelines.recipe import Plan
 from pipelines.state import PipelineState
 
@@ -13,7 +16,7 @@ COLUMNS = ("stage", "status", "seconds", "task", "reason")
 
 
 def lift(task: Any, now: PipelineState, plan: Plan) -> None:
-    """Lift figures and models of the stages to the pipeline's task, with a table of the stages.
+    """Lift figures and models of the stages to the pipeline's task, with tables and a report.
 
     Args:
         task: the controller's task.
@@ -32,6 +35,14 @@ def lift(task: Any, now: PipelineState, plan: Plan) -> None:
     if figures:
         rows = [[name, f"{value:.6g}"] for name, value in figures.items()]
         logger.report_table("Report", "Figures", 0, table_plot=[["figure", "value"], *rows])
+    try:
+        log(f"the report: {publish_page(task, now, plan, figures)}")
+    except Exception as error:
+        # What the pipeline was run for is there; a page about it mustn't be what it fails by.
+        if tasks.is_outage(error):
+            raise
+        traceback.print_exception(error)
+        log(f"note: there is no report: {type(error).__name__}: {error}")
 
 
 def stage_rows(now: PipelineState) -> list[list[str]]:

@@ -16,6 +16,8 @@ from components.failure import INTERRUPTED, MACHINE_FAILED, MESSAGE_KEY, OK
 from components.run.api import ServerError, call, server_url
 from components.run.progress import span
 from pipelines import cache, queues, report, state, tasks
+from pipelines.page.figures import figure_rows
+from pipelines.page.publishing import ARTIFACT
 from pipelines.recovery import DONE
 from pipelines.state import PipelineState, StepState, stored_state
 
@@ -198,6 +200,7 @@ def _summary(watcher: Watcher, console: Console) -> None:
     if figures:
         console.print(_figures_table(figures))
     lines = [f"pipeline  {server_url()}  task {watcher.pipeline}", *_places(watcher.state)]
+    lines += [f"report    {url}" for url in _report_url(watcher.pipeline)]
     if not watcher.well:
         lines.append(f"the pipeline {watcher.status}: {watcher.reason or 'no reason was given'}")
         lines.append(f"let it go on with: sightline resume {watcher.pipeline}")
@@ -207,23 +210,17 @@ def _summary(watcher: Watcher, console: Console) -> None:
 
 def _figures_table(figures: Mapping[str, float]) -> Table:
     """Lay figures named `split/name` out with a column for each split, the others below."""
-    parts = {name: name.rpartition("/") for name in figures}
-    first = [
-        split for split in ("test", "val", "train") if any(p[0] == split for p in parts.values())
-    ]
-    by_split = {name: part for name, part in parts.items() if part[0] in first}
+    splits, rows, rest = figure_rows(figures)
     table = Table(title="figures", title_justify="left")
     table.add_column("figure")
-    for split in first:
+    for split in splits:
         table.add_column(split, justify="right")
-    for row in dict.fromkeys(part[2] for part in by_split.values()):
-        cells = [figures.get(f"{split}/{row}") for split in first]
-        table.add_row(row, *("" if cell is None else f"{cell:.4g}" for cell in cells))
-    rest = [name for name in figures if name not in by_split]
+    for name, cells in rows.items():
+        table.add_row(name, *("" if cell is None else f"{cell:.4g}" for cell in cells))
     if rest:
         table.add_section()
-    for name in rest:
-        table.add_row(name, f"{figures[name]:.4g}")
+    for name, value in rest.items():
+        table.add_row(name, f"{value:.4g}")
     return table
 
 
@@ -240,6 +237,12 @@ def _places(now: PipelineState) -> list[str]:
             at = f" at {result['url']}" if result.get("url") else ""
             found["model"] = f"model     id {result['model']} of {step.stage}{at}"
     return list(found.values())
+
+
+def _report_url(pipeline: str) -> list[str]:
+    task = tasks.read_task(pipeline, ["execution.artifacts"]) or {}
+    kept = (task.get("execution") or {}).get("artifacts") or []
+    return [str(one["uri"]) for one in kept if one["key"] == ARTIFACT]
 
 
 def _why_queued(task: Mapping[str, Any]) -> str:

@@ -3,16 +3,3 @@
 Everything is written for one server and a list of queues. No file holds a secret: each says where
 the keys are read from.
 """
-
-from agent.deploy.plan import DeployError, Deployment, QueuePlan, ServerUrls, parse_queue
-from agent.deploy.writing import KINDS, write
-
-__all__ = [
-    "KINDS",
-    "DeployError",
-    "Deployment",
-    "QueuePlan",
-    "ServerUrls",
-    "parse_queue",
-    "write",
-]

@@ -89,7 +89,8 @@ def make(
     sightline agents make docker images/ --queue gpu --queue services
     sightline agents make compose site/ --server http://server:8008 --queue a100:gpu=4 --queue cpu
     """  # noqa: D301 - \b keeps the lines as they are
-    from agent.deploy import DeployError, Deployment, ServerUrls, parse_queue, write
+    from agent.deploy.plan import DeployError, Deployment, ServerUrls, parse_queue
+    from agent.deploy.writing import write
 
     try:
         if kind == "docker":  # images know no server
@@ -116,7 +117,7 @@ def make(
 
 def _current_server() -> str:
     """The API's URL that a run from here would use."""
-    from agent.deploy import DeployError
+    from agent.deploy.plan import DeployError
     from agent.stack.activation import active_server
 
     found = active_server()

@@ -1,4 +1,4 @@
-"""What a card is made of, before it is written as markdown or HTML."""
+"""What a card or a report is made of, before it is written as markdown or HTML."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; cells are text already."""
+    """A table; cells are text already, or text with a link."""
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[str | Item]]
 
 
 Block = Heading | Paragraph | Bullets | Table

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
+from typing import Any
 
 from models.model_card.blocks import Block, Bullets, Heading, Item, Paragraph, Table
 from models.model_card.charts import confusion, curves
-from models.model_card.evidence import Evidence
+from models.model_card.evidence import CardPicture, Evidence
 from models.model_card.sections import sections
 from models.package import ModelCard
 
@@ -35,19 +36,30 @@ def html(card: ModelCard, name: str, evidence: Evidence | None = None) -> str:
         evidence: records of those who measured it.
     """
     evidence = evidence or Evidence()
-    blocks = "".join(_element(block) for block in sections(card, evidence))
+    blocks = sections(card, evidence)
+    return document(name, "".join((*map(element, blocks), *_pictures(evidence))))
+
+
+def document(title: str, body: str) -> str:
+    """Write a page that loads nothing from anywhere.
+
+    Args:
+        title: of the page.
+        body: HTML below its title.
+    """
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         # Names come from data: whatever they hold, nothing runs and nothing is fetched.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "style-src 'unsafe-inline'; img-src data:\">"
-        f"<title>{escape(name)}</title><style>{_STYLE}</style></head>\n<body><main>"
-        f"<h1>{escape(name)}</h1>{blocks}{''.join(_pictures(evidence))}</main></body></html>\n"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body><main>"
+        f"<h1>{escape(title)}</h1>{body}</main></body></html>\n"
     )
 
 
-def _element(block: Block) -> str:
+def element(block: Block) -> str:
+    """Write a block."""
     match block:
         case Heading(text):
             return f"<h2>{escape(text)}</h2>\n"
@@ -58,9 +70,13 @@ def _element(block: Block) -> str:
         case Table(columns, rows):
             head = "".join(f"<th>{escape(name)}</th>" for name in columns)
             body = "".join(
-                f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows
+                f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in rows
             )
             return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>\n'
+
+
+def _cell(cell: str | Item) -> str:
+    return escape(cell) if isinstance(cell, str) else _item(cell)
 
 
 def _item(item: Item) -> str:
@@ -70,24 +86,39 @@ def _item(item: Item) -> str:
 
 
 def _pictures(evidence: Evidence) -> Iterator[str]:
-    split = next((one for one in ("test", "val") if evidence.details.get(one)), None)
-    details = evidence.details[split] if split else {}
-    charts = [
-        *((str(one.get("title", "")), curves(one)) for one in details.get("charts") or ()),
-        ("Confusion at the threshold", confusion(details.get("confusion") or {})),
-    ]
-    drawn = [(title, svg) for title, svg in charts if svg]
+    drawn = "".join(charts_of(evidence.details))
     if drawn or evidence.pictures:
         yield "<h2>Pictures</h2>\n"
-    if drawn:
-        figures = "".join(
-            f"<figure>{svg}<figcaption>{escape(f'{title}, {split}')}</figcaption></figure>"
-            for title, svg in drawn
-        )
-        yield f'<div class="charts">{figures}</div>\n'
+    yield drawn
     for picture in evidence.pictures:
-        data = base64.b64encode(picture.jpeg).decode()
-        yield (
-            f'<figure><img alt="{escape(picture.title)}" src="data:image/jpeg;base64,{data}">'
-            f"<figcaption>{escape(picture.title)}</figcaption></figure>\n"
-        )
+        yield picture_of(picture)
+
+
+def charts_of(details: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Draw the charts of an evaluation, of test if it has any.
+
+    Args:
+        details: further tables of the evaluation, by split.
+    """
+    split = next((one for one in ("test", "val") if details.get(one)), None)
+    found = details[split] if split else {}
+    charts = [
+        *((str(one.get("title", "")), curves(one)) for one in found.get("charts") or ()),
+        ("Confusion at the threshold", confusion(found.get("confusion") or {})),
+    ]
+    figures = "".join(
+        f"<figure>{svg}<figcaption>{escape(f'{title}, {split}')}</figcaption></figure>"
+        for title, svg in charts
+        if svg
+    )
+    if figures:
+        yield f'<div class="charts">{figures}</div>\n'
+
+
+def picture_of(picture: CardPicture) -> str:
+    """Write a picture, its bytes inside."""
+    data = base64.b64encode(picture.jpeg).decode()
+    return (
+        f'<figure><img alt="{escape(picture.title)}" src="data:image/jpeg;base64,{data}">'
+        f"<figcaption>{escape(picture.title)}</figcaption></figure>\n"
+    )

@@ -55,6 +55,15 @@ def test_a_pipeline_runs_and_says_so(
     assert '"job_id": "' + state.steps["prepare"].task in graph
     values = pipelines.api.call("events.get_task_single_value_metrics", tasks=[pipeline])
     assert {v["variant"]: v["value"] for v in values["tasks"][0]["values"]}["pictures/train"] == 12
+    kept = {one["key"]: one["uri"] for one in controller["execution"]["artifacts"]}
+    assert f"report    {kept['report']}" in done.stdout
+    (report,) = pipelines.api.call(
+        "tasks.get_all", type=["report"], tags=[f"pipeline:{pipeline}"], search_hidden=True
+    )["tasks"]
+    home = pipelines.api.call("projects.get_by_id", project=report["project"])["project"]["name"]
+    assert home == "Sightline/.reports"
+    for words in ("## What ran", "| ingest | completed |", "| tiny 1.0.0 |", "| dataset | tiny |"):
+        assert words in report["report"]
 
 
 def test_new_run_with_the_same_arguments_comes_from_cache(

@@ -211,3 +211,35 @@ def test_a_registered_recipe_and_a_registered_stage_run(
     made = pipelines.task(task["hyperparams"]["Result"]["dataset"]["value"])
     where = pipelines.api.call("projects.get_by_id", project=made["project"])["project"]["name"]
     assert where == "Sightline/.datasets/few-too"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_registered_pipeline_runs_whole_and_ends_with_its_report(
+    pipelines: Pipelines, tiny_data: Iterable[str], tiny_training: Iterable[str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "whole.yaml"
+    given = [one.partition("=") for one in (*tiny_data, *tiny_training)]
+    lines = [f"{name}: {value}" for name, _, value in given]
+    recipe.write_text("\n".join(["pipeline: detection", "dataset: whole", "epochs: 1", *lines]))
+    draft, _ = register(pipelines, str(recipe))["pipeline whole"]
+    first = new_run(pipelines, draft, gate="0")
+    state = pipelines.wait(first, seconds=1500)
+    assert {step.status for step in state.steps.values()} == {"completed"}, state.reason
+    published = pipelines.task(state.steps["publish"].task)["hyperparams"]["Result"]
+    assert published["promoted"]["value"] == "true"
+
+    second = new_run(pipelines, draft, gate="0", seed="3")
+    state = pipelines.wait(second, seconds=1500)
+    assert {step.status for step in state.steps.values()} == {"completed"}, state.reason
+    artifacts = {one["key"]: one["uri"] for one in pipelines.task(second)["execution"]["artifacts"]}
+    assert "report" in artifacts
+    (report,) = pipelines.api.call(
+        "tasks.get_all", type=["report"], tags=[f"pipeline:{second}"], search_hidden=True
+    )["tasks"]
+    headings = ("What ran", "Data", "Figures", "Forms", "Against the champion", "Parameters",
+                "Models", "Artifacts", "Pictures")  # fmt: skip
+    for heading in headings:
+        assert f"## {heading}" in report["report"], heading
+    assert "(baseline)" in report["report"]
+    assert published["model"]["value"] in report["report"]  # the champion

@@ -13,11 +13,19 @@ import yaml
 from click.testing import CliRunner
 from packaging.requirements import Requirement
 
-from agent.deploy import DeployError, Deployment, QueuePlan, ServerUrls, parse_queue, write
 from agent.deploy.commands import agents
 from agent.deploy.images import EXTRAS, ROOT, UV_VERSION, lock_of
 from agent.deploy.locked import locked_for
-from agent.deploy.plan import IMAGE_KINDS, Kind
+from agent.deploy.plan import (
+    IMAGE_KINDS,
+    DeployError,
+    Deployment,
+    Kind,
+    QueuePlan,
+    ServerUrls,
+    parse_queue,
+)
+from agent.deploy.writing import write
 from agent.doctor.packages import read_lock
 
 SERVER = ServerUrls("http://server:8008", "http://server:8080", "http://server:8081")

@@ -21,11 +21,12 @@ import jsonschema
 import pytest
 import yaml
 
-from agent.deploy import Deployment, QueuePlan, ServerUrls, write
 from agent.deploy.images import ENVIRONMENT
+from agent.deploy.plan import Deployment, QueuePlan, ServerUrls
+from agent.deploy.writing import write
 from tests.conftest import LocalStack, clean_environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[3]
 QUEUES = (
@@ -281,7 +282,6 @@ def ended(stack: LocalStack, task: str, seconds: float = 90) -> str:
 
 
 @pytest.mark.stack
-@pytest.mark.timeout(600)
 def test_the_image_s_agent_runs_a_task_and_installs_nothing(
     stack: LocalStack, image: Path, tmp_path: Path
 ) -> None:
@@ -308,7 +308,6 @@ def test_the_image_s_agent_runs_a_task_and_installs_nothing(
 
 
 @pytest.mark.stack
-@pytest.mark.timeout(600)
 def test_a_pod_runs_a_task_and_installs_nothing(
     stack: LocalStack, image: Path, tmp_path: Path
 ) -> None:
