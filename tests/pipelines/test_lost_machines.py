@@ -20,6 +20,7 @@ from agent.stack import up
 from agent.stack.api import Api
 from agent.stack.credentials import load_credentials
 from agent.stack.home import StackHome
+from pipelines.state import PipelineState
 from tests.conftest import clean_environment, free_port
 from tests.pipelines.conftest import Pipelines
 from tests.pipelines.test_pipeline_kills import (
@@ -60,6 +61,13 @@ def agent_of(pipelines: Pipelines, task: str) -> str:
     """The name in the stack of the agent that runs a task."""
     name: str = pipelines.task(task)["last_worker"].split(":")[1]
     return name
+
+
+def trained(pipelines: Pipelines, pipeline: str) -> PipelineState:
+    """Wait for the end of the training, and stop the pipeline: what follows isn't looked at."""
+    state = pipelines.wait(pipeline, 600, until=is_in("train", "completed"))
+    assert pipelines.command("stop", pipeline).returncode == 0
+    return state
 
 
 def ended_alone(pipelines: Pipelines, task: str) -> str:
@@ -106,7 +114,7 @@ def assert_no_secret_is_told(pipelines: Pipelines, home: StackHome) -> None:
     key = load_credentials(home)
     secrets = [*SECRETS.values(), key.secret_key, key.access_key]
     tasks = pipelines.api.call("tasks.get_all", search_hidden=True)["tasks"]
-    assert len(tasks) > 8
+    assert len(tasks) > 4
     for task in tasks:
         log: list[dict[str, Any]] = []
         page = pipelines.api.call(
@@ -144,8 +152,7 @@ def test_a_machine_that_is_lost_with_its_disk(
     assert state.steps["train"].task == task
     wait_for(lambda: "going on from the last checkpoint" in pipelines.log(task))
     assert agent_of(pipelines, task) != lost
-    state = pipelines.wait(pipeline, 400)
-    assert {step.status for step in state.steps.values()} == {"completed"}, state
+    trained(pipelines, pipeline)
 
     assert_curves_are_whole(pipelines, task, 14)
     alone = ended_alone(pipelines, task)
@@ -178,8 +185,7 @@ def test_a_node_that_is_lost(
     kill(agent_pid(stack_home, lost))
     start_again(stack_home, lost)
 
-    state = pipelines.wait(pipeline, 600)
-    assert {step.status for step in state.steps.values()} == {"completed"}, state
+    state = trained(pipelines, pipeline)
     assert state.steps["train"].task == task
     assert state.steps["train"].retried == 1
     log = pipelines.log(task)
