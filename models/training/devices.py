@@ -81,9 +81,10 @@ def choose_device(options: TrainingOptions) -> Device:
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1 and options.devices * options.nodes > 1:
+        asked = f"nodes={options.nodes}" if options.nodes > 1 else f"devices={options.devices}"
         raise ValueError(
-            f"devices={options.devices} nodes={options.nodes}: nobody started the other processes; "
-            f"use the train stage, torchrun, or models.training.companions.together"
+            f"{asked}: nobody started the other processes; use the train stage, torchrun, or "
+            f"models.training.companions.together"
         )
     return Device(
         accelerator="cuda" if cuda else "cpu",
