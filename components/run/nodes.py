@@ -84,7 +84,9 @@ class Nodes:
             yield node
         except Exception as error:
             watch.stop()
-            lost = None if isinstance(error, ValueError | SupersededError) else self._reason()
+            lost = "" if isinstance(error, ValueError | SupersededError) else self._reason()
+            if not lost and any(word in str(error) for word in ("gloo", "NCCL")):
+                lost = "the connection to another node was lost"
             if node.first:
                 self._end_others("the first node has ended")
             if lost:
