@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from agent.deploy.commands import agents
 from agent.stack.commands import COMMANDS
 from pipelines.benchmark_command import benchmark
 from pipelines.champion_commands import champions, promote, rollback
@@ -180,6 +181,7 @@ for _command in (
     convert,
     pictures,
     *COMMANDS,
+    agents,
 ):
     main.add_command(_command)
 
