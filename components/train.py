@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from pydantic import Field
+
 from components.packages import labels_of, metadata_of, record_training, with_models
 from components.prepared import prepared_dataset
 from components.run import Run
@@ -14,6 +16,7 @@ from components.stage import Stage, StageOptions, StageResult
 from models.families import Checkpoints, WithModels, family
 
 if TYPE_CHECKING:
+    from models.package import ModelPackage
     from models.training.options import TrainingOptions
 
 
@@ -26,6 +29,9 @@ class TrainConfig(StageOptions):
     """Name of the model; the dataset's name with `-trained` unless given."""
     keep_local: bool = True
     """Leave the local copy of the dataset in the cache."""
+    latency_calls: int = Field(0, ge=0)
+    """Timed calls of the trained network, a picture at a time, for the figure `latency_ms`; 0
+    leaves it out. On a machine that does other work too it is a rough one."""
 
 
 class TrainResult(StageResult):
@@ -66,6 +72,8 @@ def train(config: TrainConfig, run: Run) -> TrainResult:
     package = record_training(done, run, data.copy, asked)
     for name, value in done.metrics.items():
         run.value(f"val/{name}", value)
+    if config.latency_calls:
+        run.value("latency_ms", _latency_ms(package, config.latency_calls))
     saved = run.save_model(
         package.folder,
         name=config.name or f"{data.copy.name or 'model'}-trained",
@@ -81,6 +89,20 @@ def train(config: TrainConfig, run: Run) -> TrainResult:
         seconds=round(done.seconds, 1),
         interrupted=done.interrupted,
     )
+
+
+def _latency_ms(package: ModelPackage, calls: int) -> float:
+    """Time the network alone on a grey picture: the median of single calls."""
+    import numpy as np
+
+    from models.runtimes.predictor import load_predictor
+    from models.runtimes.timing import median_ms
+
+    size = package.card.preprocessing
+    grey = np.full((size.height, size.width, 3), 127, np.uint8)
+    inputs, _ = size([grey])
+    with load_predictor(package, "torch") as predictor:
+        return median_ms(lambda: predictor.engine(inputs), calls)
 
 
 STAGE = Stage(

@@ -20,6 +20,7 @@ from pipelines.pictures_command import pictures
 from pipelines.predict_command import predict
 from pipelines.register_command import MODES, register
 from pipelines.serve_command import serve
+from pipelines.sweep.command import sweep
 from pipelines.trigger_command import trigger
 from pipelines.triton_command import triton
 from pipelines.user_errors import one_line_errors
@@ -159,6 +160,7 @@ def _watch(task: str) -> None:
 
 for _command in (
     run,
+    sweep,
     watch,
     stop,
     resume,

@@ -107,7 +107,7 @@ class Controller:
         """Look at everything once; tells whether there is more to come."""
         active = [step for step in self.state.steps.values() if step.status in state.ACTIVE]
         seen = tasks.look([self._main, *(step.task for step in active)])
-        self._heed(seen.get(self._main))
+        heed(seen.get(self._main), self._attempt)
         if self.terminated:
             raise SupersededError("this process was told to end")
         for own in active:
@@ -117,18 +117,6 @@ class Controller:
             self._starter.begin(step)
         self._display.show(self.state)
         return bool(ready) or any(s.status in state.ACTIVE for s in self.state.steps.values())
-
-    def _heed(self, own: Mapping[str, Any] | None) -> None:
-        """See whether we may go on."""
-        if own is None:
-            raise AbortedError("the pipeline's task was deleted")
-        other = (own.get("runtime") or {}).get(ATTEMPT_KEY) != self._attempt
-        if other or own["status"] == "queued":
-            raise SupersededError("this pipeline was started again by another process")
-        if str(own.get("status_reason") or "").lower() == recovery.AGENT_ENDED:
-            raise SupersededError("the agent of this pipeline was ended")
-        if own["status"] != "in_progress" or "stopping" in str(own.get("status_message") or ""):
-            raise AbortedError("the pipeline was stopped")
 
     def _is_ready(self, step: Step) -> bool:
         steps, results = self.state.steps, self._starter.results
@@ -143,7 +131,7 @@ class Controller:
         if task is None:
             own.status, own.reason = state.FAILED, "its task was deleted"
             return
-        _read_times(own, task)
+        read_times(own, task)
         if (task.get("runtime") or {}).get(FINISHED_KEY):
             self._starter.read_result(own)
         decision = self._lookout.decide(own, task)
@@ -212,7 +200,7 @@ class Controller:
             elif step.status in state.WELL and status not in recovery.DONE:
                 step.status, step.reason = state.FAILED, f"its task is {status}"
             elif step.status == state.COMPLETED:
-                _read_times(step, seen[step.task])
+                read_times(step, seen[step.task])
         bad = [step for step in steps if step.status in (state.FAILED, state.ABORTED)]
         self.state.reason = "; ".join(f"{s.stage} {s.status}: {s.reason}" for s in bad)
         self._display.show(self.state)
@@ -230,7 +218,30 @@ class Controller:
         self._display.show(self.state)
 
 
-def _read_times(own: StepState, task: Mapping[str, Any]) -> None:
+def heed(own: Mapping[str, Any] | None, attempt: str) -> None:
+    """See whether a controller may go on.
+
+    Args:
+        own: its task, as `tasks.look` reads it.
+        attempt: id of its process's attempt.
+
+    Raises:
+        AbortedError: someone has stopped it.
+        SupersededError: another process runs it now, or is to do so.
+    """
+    if own is None:
+        raise AbortedError("the pipeline's task was deleted")
+    other = (own.get("runtime") or {}).get(ATTEMPT_KEY) != attempt
+    if other or own["status"] == "queued":
+        raise SupersededError("this pipeline was started again by another process")
+    if str(own.get("status_reason") or "").lower() == recovery.AGENT_ENDED:
+        raise SupersededError("the agent of this pipeline was ended")
+    if own["status"] != "in_progress" or "stopping" in str(own.get("status_message") or ""):
+        raise AbortedError("the pipeline was stopped")
+
+
+def read_times(own: StepState, task: Mapping[str, Any]) -> None:
+    """Read when a stage's process started and ended."""
     runtime = task.get("runtime") or {}
     if task["status"] in ("queued", "created"):
         return

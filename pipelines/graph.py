@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from components.registry import STAGES
 from models.families import DEFAULT_FAMILY, families
@@ -110,6 +110,15 @@ def _learning(dataset: Result | None, baseline: bool = False) -> tuple[Step, ...
     )
 
 
+def _releasing() -> tuple[Step, ...]:
+    """The stages after training; pipeline parameters name the dataset and the trained model."""
+    steps = []
+    for step in _learning(None):
+        inputs = {o: r for o, r in step.inputs.items() if r.stage != "train"}
+        steps.append(replace(step, inputs=inputs))
+    return tuple(step for step in steps if step.stage != "train")
+
+
 _WHOLE = {
     "detection": "From raw data to a published detector.",
     "ocr": "From raw data to a published text reader.",
@@ -143,6 +152,11 @@ GRAPHS = {
             "Find things with a detector, read them with a reader, and measure both together.",
             (Step("ingest"), Step("read", {"dataset": Result("ingest", "dataset")})),
             DEFAULT_FAMILY,
+        ),
+        Graph(
+            "release",
+            "Tune, evaluate, export, quantize, benchmark and publish a trained model.",
+            _releasing(),
         ),
     )
 }

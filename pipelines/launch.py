@@ -19,8 +19,8 @@ from pipelines import preflight, queues, recipe, tasks
 from pipelines.recipe import RECIPE, Plan, Recipe
 
 MODULE = "pipelines.run"
-_PIPELINE = "pipeline"
-_VERSION = "1.0.0"
+PIPELINE_TAG = "pipeline"
+VERSION = "1.0.0"
 
 
 def launch(
@@ -39,19 +39,34 @@ def launch(
     Raises:
         ValueError: one line for each thing that is wrong; nothing was started.
     """
-    wanted = settled(wanted, {"queue_services": queue} if queue else {})
-    values = wanted.parameters
-    plan = recipe.check(wanted)
+    plan = recipe.check(settled(wanted, {"queue_services": queue} if queue else {}))
     server = connect()
     code = read_code_state(server, code_mode)
     preflight.settle(plan, is_this_machine(server))
+    return launch_checked(plan, code)
+
+
+def launch_checked(plan: Plan, code: CodeState, parent: str = "") -> tuple[str, list[str]]:
+    """Start a pipeline that was checked.
+
+    Args:
+        plan: what to run, with every parameter's value.
+        code: the code that the controller and the stages shall run.
+        parent: task that the controller's is a child of, if any.
+
+    Returns:
+        The id of the controller's task, and a line for each queue that no agent serves now.
+
+    Raises:
+        ValueError: there is no such queue as the controller's; nothing was started.
+    """
     home = plan.run.queue_services
     known = queues.read_queues()
     controller: Mapping[str, list[str]] = {home: ["the controller"]}
     if problems := queues.missing(controller, known):
         raise ValueError("\n".join(problems))
     warnings = queues.unserved({**plan.queues, **controller}, known)
-    made = _make(plan, code, values)
+    made = _make(plan, code, parent)
     tasks.enqueue(made, known[home].id)
     return made, warnings
 
@@ -69,11 +84,13 @@ def settled(wanted: Recipe, more: Mapping[str, str] = MappingProxyType({})) -> R
     return replace(wanted, parameters=values, name=wanted.name or wanted.pipeline)
 
 
-def _make(plan: Plan, code: CodeState, values: Mapping[str, str]) -> str:
+def _make(plan: Plan, code: CodeState, parent: str) -> str:
     """Make the controller's task."""
-    home = pipeline_project(plan.recipe)
-    made: str = call("tasks.create", project=home, **controller_body(plan, code, values))["id"]
-    call("tasks.edit", task=made, runtime={"version": _VERSION}, force=True)
+    body = controller_body(plan, code, plan.recipe.parameters)
+    if parent:
+        body["parent"] = parent
+    made: str = call("tasks.create", project=pipeline_project(plan.recipe), **body)["id"]
+    call("tasks.edit", task=made, runtime={"version": VERSION}, force=True)
     return made
 
 
@@ -88,12 +105,12 @@ def controller_body(plan: Plan, code: CodeState, values: Mapping[str, str]) -> d
     options = [parameter.option for parameter in plan.recipe.known_parameters().values()]
     sections = hyperparameters(options, values, code)
     sections["properties"] = {
-        "version": {"section": "properties", "name": "version", "value": _VERSION, "type": "str"}
+        "version": {"section": "properties", "name": "version", "value": VERSION, "type": "str"}
     }
     return {
         "name": plan.recipe.name,
         "type": "controller",
-        "system_tags": [_PIPELINE],
+        "system_tags": [PIPELINE_TAG],
         "comment": plan.recipe.graph.title,
         "script": code.script(MODULE),
         "hyperparams": sections,
@@ -128,7 +145,7 @@ def _drawing(plan: Plan) -> str:
 def pipeline_project(one: Recipe) -> str:
     """Find or make the project where ClearML keeps the runs of a pipeline."""
     parent = f"{one.project}/.pipelines"
-    for name, tags in ((parent, ["hidden"]), (f"{parent}/{one.name}", [_PIPELINE, "hidden"])):
+    for name, tags in ((parent, ["hidden"]), (f"{parent}/{one.name}", [PIPELINE_TAG, "hidden"])):
         if find_project(name) is None:
             call("projects.create", name=name, description="", system_tags=tags)
     found = find_project(f"{parent}/{one.name}")

@@ -93,6 +93,9 @@ _FROM_DATASET: Mapping[str, tuple[tuple[Target, ...], str]] = {
         _PREPARED,
     ),
 }
+_FROM_MODEL: Mapping[str, tuple[tuple[Target, ...], str]] = {
+    "trained": ((Target("tune", "model"),), "Trained model: an id, a name, or a folder or zip."),
+}
 _EVERYWHERE: Mapping[str, tuple[tuple[Target, ...], str]] = {
     "model": ((Target("train", "network.name"),), ""),
     "backbone": ((Target("train", "network.backbone"),), ""),
@@ -119,6 +122,8 @@ def parameters(graph: Graph, family: str) -> dict[str, Parameter]:
         for name in graph.stages
     }
     wanted = {**(_FROM_DATA if "ingest" in options else _FROM_DATASET), **_EVERYWHERE}
+    if "train" not in options:
+        wanted |= _FROM_MODEL
     found = {}
     for name, (targets, description) in wanted.items():
         known = tuple(t for t in targets if t.option in options.get(t.stage, ()))

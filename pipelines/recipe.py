@@ -147,13 +147,26 @@ def read_recipe(path: Path | None, arguments: Sequence[str] = ()) -> Recipe:
     layers = [command_line_layer(arguments)]
     if path is not None:
         layers.insert(0, Layer(str(path), read_yaml(path)))
+    return recipe_of(layers, path.stem if path is not None else None)
+
+
+def recipe_of(layers: Sequence[Layer], name: str | None) -> Recipe:
+    """Make a recipe of layers of settings, parameters and options, nested or with dotted names.
+
+    Args:
+        layers: later ones override earlier ones.
+        name: of the recipe, unless a layer gives one.
+
+    Raises:
+        OptionError: one line for each unknown name.
+    """
     settings: dict[str, str] = {}
     for layer in layers:
         settings |= {n: str(layer.values[n]) for n in _SETTINGS if layer.values.get(n)}
     if "pipeline" not in settings:
         raise OptionError(f"pipeline is needed: one of {', '.join(GRAPHS)}")
-    if path is not None:
-        settings.setdefault("name", path.stem)
+    if name is not None:
+        settings.setdefault("name", name)
     told = {n: v for layer in layers for n, v in _flat_text(layer.values).items()}
     try:
         if "family" not in settings and graph(settings["pipeline"]).family is None:

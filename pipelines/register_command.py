@@ -30,7 +30,7 @@ def register(recipes: tuple[Path, ...], project: str, code: str) -> None:
 
     Without a recipe: every pipeline with its defaults, ready for NEW RUN, and in the project
     Sightline/Stages every stage, ready to be cloned, edited and enqueued. With recipes: those
-    pipelines, with what the recipes say.
+    pipelines, and sweeps, with what the recipes say.
 
     All run the code that lies here now, uncommitted changes included; register again when it has
     changed. Edits of a draft are overwritten then, those of its clones aren't.
@@ -38,17 +38,20 @@ def register(recipes: tuple[Path, ...], project: str, code: str) -> None:
     \b
     \b
       sightline register
-      sightline register configs/detection/bccd.yaml configs/ocr/digits.yaml
+      sightline register configs/detection/bccd.yaml configs/sweeps/rice.yaml
     """  # noqa: D301 - \b keeps the lines as they are
     from pipelines.recipe import read_recipe
+    from pipelines.sweep.plan import is_sweep, read_sweep
 
-    read = [read_recipe(path, [f"project={project}"]) for path in recipes]
+    own = [f"project={project}"]
+    sweeps = [read_sweep(path, own) for path in recipes if is_sweep(path)]
+    read = [read_recipe(path, own) for path in recipes if not is_sweep(path)]
     from agent.stack import activate
 
     activate()
     from pipelines import registering
 
     stages = [] if recipes else list(registering.every_stage())
-    wanted = read or registering.every_pipeline(project)
-    for one in registering.register(wanted, stages, project, code):
+    wanted = read if recipes else registering.every_pipeline(project)
+    for one in registering.register(wanted, sweeps, stages, project, code):
         click.echo(f"{one.kind:<9} {one.name:<25} {one.put:<8} {one.task}")

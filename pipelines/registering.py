@@ -16,6 +16,8 @@ from pipelines import recipe
 from pipelines.graph import GRAPHS
 from pipelines.launch import controller_body, pipeline_project, settled
 from pipelines.recipe import Recipe
+from pipelines.sweep.launch import sweep_body
+from pipelines.sweep.plan import Sweep, check
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Registered:
     """A draft that was put on the server."""
 
     kind: str
-    """`pipeline` or `stage`."""
+    """`pipeline`, `sweep` or `stage`."""
     name: str
     """As the web UI shows it."""
     task: str
@@ -51,14 +53,16 @@ def every_stage() -> Iterator[tuple[str, str]]:
 
 def register(
     recipes: Sequence[Recipe],
+    sweeps: Sequence[Sweep] = (),
     stages: Sequence[tuple[str, str]] = (),
     project: str = "Sightline",
     code_mode: str = "auto",
 ) -> Iterator[Registered]:
-    """Put pipelines and stages on the server; those that are there are brought up to date.
+    """Put pipelines, sweeps and stages on the server; those that are there are brought up to date.
 
     Args:
         recipes: of the pipelines. What a run needs may still be missing.
+        sweeps: likewise.
         stages: names of stages, each with a family.
         project: of the stages.
         code_mode: where agents get the code, see `components.code.read_code_state`.
@@ -70,11 +74,16 @@ def register(
         ValueError: one line for each mistake in the recipes; nothing was put.
     """
     plans = [recipe.check(settled(one), draft=True) for one in recipes]
+    swept = [check(one, draft=True) for one in sweeps]
     code = read_code_state(connect(), code_mode)
     for plan in plans:
         body = controller_body(plan, code, plan.recipe.parameters)
         task, put = put_draft(pipeline_project(plan.recipe), plan.recipe.name, body)
         yield Registered("pipeline", plan.recipe.name, task, put)
+    for sweep in swept:
+        asked = sweep.sweep.recipe
+        task, put = put_draft(pipeline_project(asked), asked.name, sweep_body(sweep, code))
+        yield Registered("sweep", asked.name, task, put)
     for name, family in stages:
         yield _stage(name, family, project, code)
 

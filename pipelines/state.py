@@ -23,10 +23,12 @@ COMPLETED = "completed"
 CACHED = "cached"
 FAILED = "failed"
 ABORTED = "aborted"
+PRUNED = "pruned"
+"""A sweep's trial that was ended because it was hopeless."""
 SKIPPED = "skipped"
 
 WELL = frozenset({COMPLETED, CACHED})
-ENDED = frozenset({*WELL, FAILED, ABORTED, SKIPPED})
+ENDED = frozenset({*WELL, FAILED, ABORTED, PRUNED, SKIPPED})
 ACTIVE = frozenset({QUEUED, WAITING, RUNNING})
 
 
@@ -66,6 +68,11 @@ class PipelineState:
     steps: dict[str, StepState] = field(default_factory=dict)
     reason: str = ""
     """Why the pipeline failed or stopped."""
+    seconds: float = 0.0
+    """How long a sweep has run, all its processes together."""
+    ending: list[str] | None = None
+    """What a sweep has to say at the end, line by line; None for a pipeline, all of whose stages
+    must have ended well."""
 
     def to_json(self) -> str:
         """Write it as text."""
@@ -81,7 +88,13 @@ class PipelineState:
         try:
             content = json.loads(text)
             steps = {name: StepState(**step) for name, step in content["steps"].items()}
-            return cls(str(content["controller"]), steps, str(content["reason"]))
+            return cls(
+                str(content["controller"]),
+                steps,
+                str(content["reason"]),
+                float(content.get("seconds", 0.0)),
+                content.get("ending"),
+            )
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not the state of a pipeline: {error!r}") from None
 

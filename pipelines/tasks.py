@@ -38,11 +38,15 @@ def is_outage(error: BaseException) -> bool:
     return isinstance(error, requests.RequestException | ConnectionError | LoginError)
 
 
-def look(tasks: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Read how tasks are, by id; a deleted one is left out."""
-    found = call("tasks.get_all", id=list(tasks), only_fields=_LOOKED_AT, search_hidden=True)[
-        "tasks"
-    ]
+def look(tasks: Iterable[str], more: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
+    """Read how tasks are, by id; a deleted one is left out.
+
+    Args:
+        tasks: their ids.
+        more: fields to read beside those that the rules of recovery need.
+    """
+    fields = [*_LOOKED_AT, *more]
+    found = call("tasks.get_all", id=list(tasks), only_fields=fields, search_hidden=True)["tasks"]
     return {task["id"]: task for task in found}
 
 

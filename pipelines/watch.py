@@ -38,6 +38,7 @@ _COLOURS = {
     state.WAITING: "magenta",
     state.FAILED: "red",
     state.ABORTED: "red",
+    state.PRUNED: "blue",
 }
 _ENDED = frozenset({*DONE, "failed", "stopped"})
 
@@ -84,9 +85,12 @@ class Watcher:
 
     @property
     def well(self) -> bool:
-        """Whether every stage ended well."""
+        """Whether every stage ended well; a sweep's trials need not."""
         steps = self.state.steps.values()
-        return self.status in DONE and all(step.status in state.WELL for step in steps)
+        some_may_fail = self.state.ending is not None
+        return self.status in DONE and (
+            some_may_fail or all(step.status in state.WELL for step in steps)
+        )
 
 
 def watch(pipeline: str, console: Console | None = None) -> int:
@@ -199,7 +203,9 @@ def _summary(watcher: Watcher, console: Console) -> None:
     figures = report.read_figures(watcher.pipeline) if watcher.well else {}
     if figures:
         console.print(_figures_table(figures))
-    lines = [f"pipeline  {server_url()}  task {watcher.pipeline}", *_places(watcher.state)]
+    said = watcher.state.ending
+    places = _places(watcher.state) if said is None else said
+    lines = [f"pipeline  {server_url()}  task {watcher.pipeline}", *places]
     lines += [f"report    {url}" for url in _report_url(watcher.pipeline)]
     if not watcher.well:
         lines.append(f"the pipeline {watcher.status}: {watcher.reason or 'no reason was given'}")

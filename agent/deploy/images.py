@@ -22,7 +22,7 @@ EXTRAS: dict[Kind, tuple[str, ...]] = {
     "cpu": ("train", "export", "stack", "fonts", "heic", "s3"),
     "gpu": ("train", "export", "stack", "fonts", "heic", "s3"),
     # A controller moves ids and waits: it needs no PyTorch.
-    "services": ("stack", "s3"),
+    "services": ("stack", "s3", "sweep"),
 }
 USE_AS_IT_IS = {
     "CLEARML_AGENT_SKIP_PYTHON_ENV_INSTALL": "1",

@@ -1,0 +1,1 @@
+"""Sweeps: many trials of one training task, and what was learned from them."""
