@@ -93,5 +93,7 @@ def _stage(name: str, family: str, project: str, code: CodeState) -> Registered:
     plain = one.mixin is None and one.tables is None
     shown = name if plain else f"{name} ({family})"
     home = find_or_create_project(f"{project}/{STAGES_FOLDER}")
-    task, put = put_draft(home, shown, {**stage_body(one, code, family), "name": shown})
+    said = f"{one.title} For a queue of the kind '{one.needs}'."
+    body = {**stage_body(one, code, family), "name": shown, "comment": said}
+    task, put = put_draft(home, shown, body)
     return Registered("stage", shown, task, put)

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import importlib
 import logging
 import os
 import socket
 import sys
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 import uvicorn
 
+from . import services
 from .app import build
 from .credentials import write_private
-from .guardian import Guardian
+from .guardian import Guardian, guarded
 from .origins import is_loopback
 from .protocol import Protocol
 from .settings import Settings
+
+T = TypeVar("T")
+
+_DYING_SECONDS = 5.0
+"""How long a server that takes another's place waits for that one's lock and port."""
+
+_TURN_SECONDS = 0.0005
+"""How long one thread may keep the others waiting. A read gives way at each step of its query, and
+with Python's 5 ms would wait as long each time while another thread takes in a large batch."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,15 +41,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = _settings(arguments)
     os.umask(0o077)  # what people upload and the tokens' key are the owner's alone
+    load()
+    guardian = None
+    if settings.restart:
+        guardian = guarded()
+        port = settings.port if guardian.port is None else guardian.port
+        settings = replace(settings, port=port, started=time.time())
+    try:
+        return _serve(settings, guardian, sys.argv[1:] if arguments is None else arguments)
+    finally:
+        if guardian is not None:
+            guardian.end()
+
+
+def load() -> None:
+    """Import what the server needs only while it starts: the guardian has it ready, too."""
+    services.load()
+    for name in ("uvloop", "uvicorn.loops.uvloop", "uvicorn.lifespan.on", "asyncio", "ctypes"):
+        importlib.import_module(name)
+
+
+def _serve(settings: Settings, guardian: Guardian | None, arguments: Sequence[str]) -> int:
     try:
         settings.state.mkdir(parents=True, exist_ok=True)
-        lock = _lock(settings.state)
+        # A server that has just died may hold these for another moment.
+        patience = _DYING_SECONDS if guardian and guardian.port is not None else 0.0
+        lock = _patiently(patience, lambda: _lock(settings.state))
         state_id(settings.state)
-        listener = _listen(settings.host, settings.port)
+        listener = _patiently(patience, lambda: _listen(settings.host, settings.port))
         app = build(settings)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"agent.server: {error}\n")
         return 1
+    sys.setswitchinterval(_TURN_SECONDS)
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -49,9 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         timeout_keep_alive=600,
         timeout_graceful_shutdown=3,
     )
-    again = [*(sys.argv[1:] if arguments is None else arguments)]
-    again += ["--port", str(listener.getsockname()[1])]
-    guardian = Guardian(again) if settings.restart else None
+    if guardian is not None:
+        guardian.watch(arguments, listener.getsockname()[1])
     with lock, listener:
         _Server(config, settings, guardian).run(sockets=[listener])
     return 0
@@ -147,6 +183,18 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
         restart=found.restart,
         webapp=found.webapp.absolute() if found.webapp else None,
     )
+
+
+def _patiently(seconds: float, work: Callable[[], T]) -> T:
+    """Do something that may have to wait for another process's end."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return work()
+        except ValueError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.01)
 
 
 def _lock(state: Path) -> TextIO:

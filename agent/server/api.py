@@ -73,7 +73,7 @@ class Api:
             refused = BadRequestError(f"a value is out of range or not a text: {error}")
             code, answer = 400, failure(name, version, refused)
         except sqlite3.OperationalError as error:
-            slow = "user-defined function" in str(error)  # `matches` in store.py
+            slow = "user-defined function" in str(error)  # see matching.py
             refused = BadRequestError("a pattern takes too long to match")
             fault = refused if slow else ApiError(f"General error: {error}", code=500)
             if not slow:

@@ -23,6 +23,7 @@ from .watchdog import Watchdog
 from .web.door import Door
 
 _REMOVALS_SECONDS = 1.0
+_USES_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,15 @@ def build(settings: Settings) -> ASGIApp:
             except Exception:
                 log.exception("the watchdog stumbled")
 
+    async def note_uses() -> None:
+        while True:
+            await asyncio.sleep(_USES_SECONDS)
+            try:
+                if keys.uses.waiting:
+                    await api.write(lambda call: keys.uses.write(call.db))
+            except Exception:
+                log.exception("uses of keys could not be noted")
+
     async def remove_files() -> None:
         while True:
             await asyncio.sleep(_REMOVALS_SECONDS)
@@ -66,14 +76,17 @@ def build(settings: Settings) -> ASGIApp:
     @contextlib.asynccontextmanager
     async def running() -> AsyncIterator[None]:
         await api.write(services.prepare)
-        tasks = [asyncio.create_task(work()) for work in (watch, remove_files)]
+        tasks = [asyncio.create_task(work()) for work in (watch, note_uses, remove_files)]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
-            api.close()
-            store.close()
+            try:
+                await api.write(lambda call: keys.uses.write(call.db))
+            finally:
+                api.close()
+                store.close()
 
     doorkeeper = Doorkeeper(settings.host, settings.names)
 

@@ -38,9 +38,9 @@ class Authenticator:
         token = peer.cookies.get(COOKIE) if self._cookies and not header else None
         if token and peer.may_use_cookie:
             return self._keys.user_of(token)
-        return self.user(header, db)
+        return self.user(header, db, peer.client[0])
 
-    def user(self, header: str, db: Session) -> User:
+    def user(self, header: str, db: Session, address: str) -> User:
         """The user behind an `Authorization` header: a bearer token, or a basic key and secret.
 
         Raises:
@@ -52,12 +52,14 @@ class Authenticator:
         if kind.lower() == "basic":
             key, secret = basic(value.strip())
             if self._keys.matches(key, secret):
+                self._keys.uses.note(key, address)
                 return self._keys.user
             fixed = self._keys.fixed(key, secret)
             if fixed is not None:
                 return fixed.user
             made = db.get(CREDENTIALS, key)
             if made is not None and hmac.compare_digest(made["digest"], digest(secret)):
+                self._keys.uses.note(key, address)
                 return User(made["user"], made["user_name"], made["company"])
             raise UnauthorizedError("invalid credentials")
         raise UnauthorizedError("missing credentials")

@@ -11,7 +11,7 @@ import os
 import secrets
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import jwt
 
 from .errors import UnauthorizedError
 from .settings import API_VERSION, SERVER_VERSION
+from .uses import Uses
 
 TOKEN_SECONDS = 30 * 24 * 3600
 """How long a token holds unless a shorter time is asked for."""
@@ -49,13 +50,14 @@ class FixedUser:
 
 @dataclass(frozen=True)
 class Keys:
-    """The first user's credentials, the further users, and the key that signs tokens."""
+    """The first user's credentials, the further users, the key that signs tokens, what is used."""
 
     access_key: str
     secret_key: str
     user: User
     signing_key: str
     users: tuple[FixedUser, ...] = ()
+    uses: Uses = field(default_factory=Uses, compare=False)
 
     def fixed(self, username: str, password: str) -> FixedUser | None:
         """The further user of this name and password."""

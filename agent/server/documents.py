@@ -25,9 +25,12 @@ class Collection:
         filtered: Columns that lists are filtered and sorted by. With them in the index, a list of
             100,000 is gone through without reading one document.
         parts: Top-level fields held in rows of their own.
+        valued: Those of them whose single values are also kept by name: see `values`.
         lists: Dotted names of arrays of objects, searched through when a name goes into them.
         dates: Fields that hold a time.
         patterns: Fields for which a plain text filter is a regular expression.
+        folded: Fields of which a filter's values are compared blind to case.
+        refers: Fields that hold an id, with the table of what it names.
         objects: Top-level fields that a projection shows as `{}` when they are absent.
     """
 
@@ -39,9 +42,12 @@ class Collection:
     lists_by: tuple[tuple[str, ...], ...] = ()
     filtered: tuple[str, ...] = ()
     parts: frozenset[str] = frozenset()
+    valued: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset({"created", "last_update", "last_change"})
     patterns: frozenset[str] = frozenset({"name"})
+    folded: frozenset[str] = frozenset()
+    refers: tuple[tuple[str, str], ...] = ()
     objects: frozenset[str] = frozenset()
     tags: frozenset[str] = field(default=frozenset({"tags", "system_tags"}))
 
@@ -58,6 +64,12 @@ _SHARED = {
 
 OUTLINE = "_outline"
 """The field of a task that holds the id of its parameters' outline; clients don't see it."""
+
+JOB = "runtime.pipeline_job_hash"
+"""Where the SDK keeps what a pipeline's step computes; each step looks for an earlier one by it."""
+
+INPUTS = "models.input"
+"""The models that a task takes: looked through before one is deleted."""
 
 STATISTICS = ("project", "status", "system_tags", "started", "completed", "active_duration")
 """All that a project's statistics are made of: an index of it spares reading the documents."""
@@ -78,15 +90,17 @@ TASKS = Collection(
     columns=(
         "name", "project", "parent", "type", "status", "user", "created", "started", "completed",
         "last_update", "last_change", "tags", "system_tags", "active_duration", "comment",
-        "last_iteration", OUTLINE,
+        "last_iteration", "status_changed", OUTLINE, JOB, INPUTS,
     ),
-    indexes=(("parent",), ("name",), STATISTICS),
+    indexes=(("parent",), ("name",), (JOB,), (INPUTS, "id"), STATISTICS),
     lists_by=(("last_update",), ("project", "last_update"), ("status", "last_update")),
     filtered=(
         "id", "name", "project", "parent", "type", "status", "user", "tags", "system_tags",
-        "comment", "created", "started", "completed", "last_change", "last_iteration", OUTLINE,
+        "comment", "created", "started", "completed", "last_change", "last_iteration",
+        "active_duration", "status_changed", OUTLINE,
     ),
     parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
+    valued=frozenset({"hyperparams", "last_metrics"}),
     lists=frozenset({"models.input", "models.output", "execution.artifacts"}),
     dates=frozenset(
         {
@@ -95,6 +109,8 @@ TASKS = Collection(
         }
     ),
     patterns=frozenset({"name", "comment", "report"}),
+    folded=frozenset({"type"}),
+    refers=(("project", "projects"), ("parent", "tasks"), ("user", "users")),
     objects=frozenset(
         {
             "runtime", "hyperparams", "configuration", "execution", "models", "script", "output",
@@ -121,6 +137,8 @@ MODELS = Collection(
     parts=frozenset({"design"}),
     objects=frozenset({"metadata", "labels", "design"}),
     patterns=frozenset({"name", "comment"}),
+    folded=frozenset({"framework"}),
+    refers=(("project", "projects"), ("task", "tasks"), ("user", "users")),
 )  # fmt: skip
 
 PROJECTS = Collection(

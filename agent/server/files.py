@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import mimetypes
 import os
@@ -43,6 +44,9 @@ PREFIX = "/files"
 DELETE_MANY = "/delete_many"
 """Where a list of files to delete is posted to, below `PREFIX`."""
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system says when a file finds no room."""
+
 _CHUNK = 1 << 20  # bytes read or written at once, each time in a thread
 
 
@@ -77,7 +81,9 @@ class FileServer:
             await _text(send, error.code, error.message)
         except OSError as error:
             log.exception("%s %s failed", scope["method"], scope["path"])
-            await _text(send, 500, f"the file server could not do that: {error.strerror}")
+            full = error.errno in _FULL and f"; make room on the disk of {self._root.parent}"
+            said = f"the file server could not do that: {error.strerror}{full or ''}"
+            await _text(send, 500, said)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["path"].removeprefix(PREFIX)
@@ -237,6 +243,7 @@ class Upload:
         self._file: BinaryIO | None = None
         self._waiting: list[bytes] = []
         self._size = 0
+        self._placed = False
 
     async def write(self, chunk: bytes) -> None:
         """Take more of the file; it goes to the disk in large pieces, off the event loop."""
@@ -254,6 +261,7 @@ class Upload:
         """Forget the file, unless it has been put in its place."""
         if self._file is not None:
             self._file.close()
+        if not self._placed:
             await asyncio.to_thread(self._beside.unlink, missing_ok=True)
 
     def _flush(self) -> BinaryIO:
@@ -277,12 +285,12 @@ class Upload:
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     self._beside.replace(path)
+                    self._placed = True
                     break
                 except FileNotFoundError:
                     if last:
                         raise
         except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
-            self._beside.unlink(missing_ok=True)
             raise BadRequestError(f"a folder or a file is in the way of {path.name!r}") from error
         _sync_folders(path.parent, root)
 

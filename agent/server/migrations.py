@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from itertools import groupby
 
+from . import uses, values
+from .encoding import loads
 from .events import blocks
 
 HISTORY = """
@@ -81,6 +83,23 @@ def _columns(rows: Iterator[tuple[int, int, int, float | None]]) -> blocks.Colum
     return found
 
 
+def _to_5(connection: sqlite3.Connection) -> None:
+    """Single values are kept by name as well; so is when keys were used."""
+    execute(connection, values.TABLES)
+    execute(connection, uses.TABLE)
+    for part in ("hyperparams", "last_metrics"):
+        tasks = connection.execute(
+            "SELECT t.rowid, p.value FROM tasks t JOIN tasks_parts p ON p.id = t.id "
+            "WHERE p.part = ? ORDER BY t.rowid",
+            (part,),
+        )
+        while some := tasks.fetchmany(_TASKS_AT_ONCE):
+            values.fill(connection, part, [(task, loads(text)) for task, text in some])
+
+
+_TASKS_AT_ONCE = 2000
+
+
 def _reconciled(_: sqlite3.Connection) -> None:
     """Collections, columns and indexes came to be, which every start sees to."""
 
@@ -89,5 +108,6 @@ STEPS: dict[int, Callable[[sqlite3.Connection], None]] = {
     1: _reconciled,
     2: _reconciled,
     3: _to_4,
+    4: _to_5,
 }
 """By the layout that a step begins with."""

@@ -29,6 +29,7 @@ from .documents import Collection
 from .encoding import dumps
 from .errors import BadRequestError
 from .patterns import anywhere, compare, fold
+from .values import Column, column
 
 Term = tuple[str, list[Any]]
 """A piece of SQL and the values for its placeholders."""
@@ -85,10 +86,15 @@ def compile_filters(collection: Collection, filters: Mapping[str, Any]) -> Where
     return where
 
 
-def compile_order(collection: Collection, order_by: Any) -> str:
+def compile_order(collection: Collection, order_by: Any, *, backwards: bool = False) -> str:
     """The SQL order for `order_by`, a name or a list of names, `-` before one for descending.
 
     Names that aren't fields (`@text_score` among them) are left out.
+
+    Args:
+        collection: What is ordered.
+        order_by: As in a request.
+        backwards: The last ones first.
     """
     names = [order_by] if isinstance(order_by, str) else order_by or []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -98,12 +104,21 @@ def compile_order(collection: Collection, order_by: Any) -> str:
         path = name.removeprefix("-")
         if path.partition(".")[0] not in collection.fields or not _PATH.fullmatch(path):
             continue
-        way = " DESC" if name.startswith("-") else ""
-        sql = _literal(collection, path)
-        if path.startswith(_AS_READ):
-            sql = f"as_read({sql})"
-        terms.append(f"{sql}{way}")
-    return ", ".join([*terms, "rowid"])
+        way = " DESC" if name.startswith("-") != backwards else ""
+        terms.append(f"{_sorted_by(collection, path)}{way}")
+    return ", ".join([*terms, "rowid DESC" if backwards else "rowid"])
+
+
+def _sorted_by(collection: Collection, path: str) -> str:
+    kept = column(path) if collection.valued else None
+    if kept:
+        return kept.of(f"{collection.table}.rowid")
+    head, _, rest = path.partition(".")
+    target = dict(collection.refers).get(head)
+    if target and rest == "name":
+        return f"(SELECT r.name FROM {target} r WHERE r.id = {collection.table}.{head})"
+    sql = _literal(collection, path)
+    return f"as_read({sql})" if path.startswith(_AS_READ) else sql
 
 
 _AS_READ = ("hyperparams.", "metadata.", "configuration.")
@@ -142,12 +157,18 @@ def _field(where: Where, path: str, value: Any) -> None:
         if path.startswith(f"{listed}."):
             _within(where, listed, path.removeprefix(f"{listed}."), value)
             return
+    kept = column(path) if collection.valued else None
+    if kept and not isinstance(value, dict):
+        _kept(where, kept, value if isinstance(value, list) else [value])
+        return
     sql = _literal(collection, path)
+    if path in collection.folded:
+        sql = f"{sql} COLLATE NOCASE"
     if path in collection.dates:
         _dates(where, sql, value if isinstance(value, list) else [value])
     elif isinstance(value, list):
         if _is_range(value) and path.partition(".")[0] in _NUMERIC:
-            _range(where, f"CAST({sql} AS REAL)" if path.startswith("hyperparams.") else sql, value)
+            _range(where, sql, value)
         else:
             _members(where, sql, value, excludable=path in _EXCLUDABLE)
     elif isinstance(value, dict):
@@ -159,7 +180,24 @@ def _field(where: Where, path: str, value: Any) -> None:
         where.add(f"{sql} = ?", _scalar(value))
 
 
-_NUMERIC = {"last_metrics", "last_iteration", "active_duration", "hyperparams", "runtime"}
+def _kept(where: Where, column: Column, wanted: list[Any]) -> None:
+    row = f"{where.collection.table}.rowid"
+    if _is_range(wanted):
+        term, bound = column.between(row, wanted)
+        where.add(term, *bound)
+        return
+
+    def test(item: Any) -> Term:
+        return (column.absent(row), []) if item is None else column.among(row, [_scalar(item)])
+
+    if any(item is None or _is_marker(item) for item in wanted):
+        _groups(where, wanted, test, dash=False)
+    elif wanted:
+        term, bound = column.among(row, [_scalar(item) for item in wanted])
+        where.add(term, *bound)
+
+
+_NUMERIC = {"last_metrics", "last_iteration", "active_duration", "runtime"}
 
 
 def _is_range(value: list[Any]) -> bool:
@@ -246,7 +284,7 @@ def has_tag(sql: str) -> str:
     Inside a JSON text a quote is always escaped, so a comma followed by a bare quote can only
     begin an element; the list's opening bracket is replaced by such a comma.
     """
-    return f"instr(',' || substr(COALESCE({sql}, '[]'), 2), ?) > 0"
+    return f"(COALESCE({sql}, '[]') <> '[]' AND instr(',' || substr({sql}, 2), ?) > 0)"
 
 
 def tag_text(tag: str) -> str:

@@ -18,6 +18,10 @@ _PATH = re.compile(
 )
 
 
+_HEADERS = "sightline.headers"
+"""Where a request's scope keeps its headers as texts."""
+
+
 def endpoint(path: str) -> tuple[str, str]:
     """The action and the API version that an address asks for.
 
@@ -34,8 +38,13 @@ def endpoint(path: str) -> tuple[str, str]:
 
 
 def headers(scope: Scope) -> dict[str, str]:
-    """The request's headers, names in lower case."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """The request's headers, names in lower case; read once for each request."""
+    found: dict[str, str] | None = scope.get(_HEADERS)
+    if found is None:
+        found = scope[_HEADERS] = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+    return found
 
 
 def takes_gzip(scope: Scope) -> bool:

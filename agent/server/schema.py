@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import sqlite3
 
-from . import migrations
+from . import migrations, uses, values
 from .documents import ALL, Collection
 from .events import blocks
 
 log = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 
 TABLES = f"""
 CREATE TABLE queue_entries (
@@ -40,6 +40,8 @@ CREATE TABLE samples (
     UNIQUE (owner, type, metric, variant, iter)
 );
 {migrations.HISTORY}
+{values.TABLES}
+{uses.TABLE}
 """
 
 
@@ -100,7 +102,7 @@ def _reconcile(connection: sqlite3.Connection, collection: Collection) -> None:
 
 def index_name(collection: Collection, names: tuple[str, ...]) -> str:
     """The name of the index of some columns."""
-    return f"{collection.table}_{'_'.join(names)}"
+    return f"{collection.table}_{'_'.join(names)}".replace(".", "_")
 
 
 def list_index(collection: Collection, names: tuple[str, ...]) -> str:

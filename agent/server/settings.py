@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SERVER_VERSION = "2.0.0"
@@ -27,6 +28,7 @@ class Settings:
         webapp: The folder of ClearML's web application, built; None serves our own light page.
         restart: Start again after a death that nobody asked for.
         max_body: Bytes of an API request, after decompression, that are accepted.
+        started: When it was started, in seconds since the epoch.
     """
 
     state: Path
@@ -39,6 +41,7 @@ class Settings:
     restart: bool = False
     webapp: Path | None = None
     max_body: int = 256 * 1024 * 1024
+    started: float = field(default_factory=time.time)
 
     @property
     def database(self) -> Path:

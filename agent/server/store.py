@@ -13,19 +13,16 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import regex
-
-from . import schema
+from . import matching, schema
 from .documents import Collection
 from .encoding import dumps, loads
 from .errors import NotFoundError
 from .patterns import natural
+from .values import put as put_values
 
 Document = dict[str, Any]
 
@@ -72,7 +69,7 @@ class Store:
         connection.execute("PRAGMA busy_timeout = 10000")
         connection.execute("PRAGMA cache_size = -16000")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.create_function("matches", 2, _matches, deterministic=True)
+        connection.create_function("matches", 2, matching.matches, deterministic=True)
         connection.create_function("as_read", 1, natural, deterministic=True)
         self._open.append(connection)
         return connection
@@ -86,18 +83,18 @@ class Session:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a query and return all its rows."""
-        _budget.end = None
+        matching.begin()
         return self.connection.execute(sql, values).fetchall()
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Run a query and return its first row."""
-        _budget.end = None
+        matching.begin()
         found: tuple[Any, ...] | None = self.connection.execute(sql, values).fetchone()
         return found
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> int:
         """Run a statement; returns how many rows it changed."""
-        _budget.end = None
+        matching.begin()
         return self.connection.execute(sql, values).rowcount
 
     def insert_row(self, sql: str, values: Sequence[Any] = ()) -> int:
@@ -105,7 +102,12 @@ class Session:
         return int(self.connection.execute(sql, values).lastrowid or 0)
 
     def get(
-        self, collection: Collection, identity: str, heads: Iterable[str] | None = None
+        self,
+        collection: Collection,
+        identity: str,
+        heads: Iterable[str] | None = None,
+        *,
+        read: Callable[[str], Any] = loads,
     ) -> Document | None:
         """A document by its id, or None.
 
@@ -114,23 +116,29 @@ class Session:
             identity: The id.
             heads: Top-level fields that are needed; None for all. Fields that aren't held apart
                 come anyway.
+            read: What to make of the text of a field that is held apart.
         """
         row = self.row(f"SELECT doc FROM {collection.table} WHERE id = ?", (identity,))
         if row is None:
             return None
         document: Document = loads(row[0])
-        self._add_parts(collection, {identity: document}, heads)
+        self._add_parts(collection, {identity: document}, heads, read)
         return document
 
     def require(
-        self, collection: Collection, identity: str, heads: Iterable[str] | None = None
+        self,
+        collection: Collection,
+        identity: str,
+        heads: Iterable[str] | None = None,
+        *,
+        read: Callable[[str], Any] = loads,
     ) -> Document:
-        """A document by its id.
+        """A document by its id; see `get`.
 
         Raises:
             NotFoundError: There is none.
         """
-        document = self.get(collection, identity, heads)
+        document = self.get(collection, identity, heads, read=read)
         if document is None:
             raise NotFoundError(collection.noun, identity)
         return document
@@ -255,6 +263,8 @@ class Session:
 
     def delete(self, collection: Collection, identity: str) -> bool:
         """Remove a document; returns whether there was one."""
+        for part in collection.valued:
+            self._put_part(collection, identity, part, None)
         if collection.parts:
             self.run(f"DELETE FROM {collection.parts_table} WHERE id = ?", (identity,))
         return self.run(f"DELETE FROM {collection.table} WHERE id = ?", (identity,)) > 0
@@ -274,6 +284,14 @@ class Session:
 
     def _put_part(self, collection: Collection, identity: str, part: str, value: Any) -> None:
         table = collection.parts_table
+        if part in collection.valued:
+            row = self.row(
+                f"SELECT d.rowid, p.value FROM {collection.table} d LEFT JOIN {table} p "
+                "ON p.id = d.id AND p.part = ? WHERE d.id = ?",
+                (part, identity),
+            )
+            if row is not None:
+                put_values(self, part, row[0], loads(row[1]) if row[1] else None, value)
         if value is None:
             self.run(f"DELETE FROM {table} WHERE id = ? AND part = ?", (identity, part))
             return
@@ -284,7 +302,11 @@ class Session:
         )
 
     def _add_parts(
-        self, collection: Collection, documents: dict[str, Document], heads: Iterable[str] | None
+        self,
+        collection: Collection,
+        documents: dict[str, Document],
+        heads: Iterable[str] | None,
+        read: Callable[[str], Any] = loads,
     ) -> None:
         parts = sorted(collection.parts if heads is None else collection.parts & set(heads))
         if not parts:
@@ -297,31 +319,9 @@ class Session:
                 f"WHERE id IN ({marks(chunk)}) AND part IN ({marks(parts)})",
                 (*chunk, *parts),
             ):
-                documents[identity][part] = loads(value)
+                documents[identity][part] = read(value)
 
 
 def marks(values: Sequence[Any]) -> str:
     """Placeholders for an SQL IN list."""
     return ",".join("?" * len(values))
-
-
-_PATIENCE = 1.0
-"""Seconds that one query may spend on matching patterns."""
-
-_budget = threading.local()
-"""The end of the present query's patience, for each thread."""
-
-
-@lru_cache(maxsize=256)
-def _pattern(pattern: str) -> Any:
-    return regex.compile(pattern)
-
-
-def _matches(pattern: str, value: Any) -> bool:
-    """The SQL function `matches`. A pattern that takes too long ends the query with an error."""
-    if value is None:
-        return False
-    now = time.monotonic()
-    if _budget.end is None:
-        _budget.end = now + _PATIENCE
-    return _pattern(pattern).search(str(value), timeout=max(1e-3, _budget.end - now)) is not None

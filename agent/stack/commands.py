@@ -60,13 +60,27 @@ def _counts(
     metavar="FOLDER",
     help="Show ClearML's web application, built, from this folder; `none` for our own page again.",
 )
+@click.option(
+    "--allow-host",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A further name by which clients reach the server, behind a proxy for example; may be "
+    "given more than once; `none` for none again.",
+)
 @_one_line_errors
-def up(port: int | None, host: str | None, agents: dict[str, int], webapp: str | None) -> None:
+def up(
+    port: int | None,
+    host: str | None,
+    agents: dict[str, int],
+    webapp: str | None,
+    names: tuple[str, ...],
+) -> None:
     """Start the server and the agents, or mend what has died."""
     from agent.stack.activation import active_server
     from agent.stack.starting import up as start
 
-    report = start(port=port, host=host, agents=agents, webapp=webapp, tell=click.echo)
+    report = start(port=port, host=host, agents=agents, webapp=webapp, names=names, tell=click.echo)
     click.echo(f"look at it: {report.url} (from another machine or user: sightline open --link)")
     active = active_server()
     if active.chosen_by == "stack":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from agent.stack.credentials import Credentials, load_credentials, load_or_make_
 from agent.stack.environment import base_environment
 from agent.stack.errors import StackError
 from agent.stack.home import StackHome, find_home, write_private
+from agent.stack.hostnames import check_names
 from agent.stack.lock import exclusive
 from agent.stack.pages import check_webapp
 from agent.stack.server_process import SERVER_ROLE, server_process
@@ -71,6 +72,7 @@ def up(
     port: int | None = None,
     agents: Mapping[str, int] | None = None,
     webapp: Path | str | None = None,
+    names: Sequence[str] = (),
     tell: Tell | None = None,
 ) -> UpReport:
     """Start the server and the agents, or see that they are up.
@@ -82,6 +84,8 @@ def up(
         agents: Agents by queue, `{"gpu": 2}`; remembered. One each otherwise.
         webapp: Folder with ClearML's web application, built, to show in place of the server's own
             page; remembered. "none" for the own page again.
+        names: Further names by which clients reach the server, behind a proxy for example;
+            remembered. "none" for none again.
         tell: Gets each line as it comes.
 
     Raises:
@@ -95,7 +99,7 @@ def up(
             tell(line)
 
     check_installed()
-    wanted = check_webapp(webapp)
+    wanted, called = check_webapp(webapp), check_names(names)
     place = find_home(home)
     place.create()
     with exclusive(place, say):
@@ -105,7 +109,7 @@ def up(
         save_state(place, state)  # the id first: what is started carries it
         credentials = load_or_make_credentials(place)
         before = set(state.agents)
-        state, fresh_server = _server_up(place, state, credentials, host, port, wanted, say)
+        state, fresh_server = _server_up(place, state, credentials, host, port, wanted, called, say)
         state, fresh_agents = _agents_up(place, state, credentials, plans, say)
     started = ((SERVER_ROLE,) if fresh_server else ()) + fresh_agents
     if not started and before <= set(state.agents):
@@ -151,6 +155,7 @@ def _server_up(
     host: str | None,
     port: int | None,
     webapp: str | None,
+    names: tuple[str, ...] | None,
     say: Tell,
 ) -> tuple[StackState, bool]:
     """See that the server answers; the new state, and whether it had to be started."""
@@ -165,6 +170,12 @@ def _server_up(
             raise StackError(
                 f"the server is up and shows {state.webapp or 'its own page'}; to change that: "
                 f"sightline down && sightline up --webapp {webapp or 'none'}"
+            )
+        if names not in (None, state.names):
+            options = " ".join(f"--allow-host {name}" for name in names or ("none",))
+            raise StackError(
+                f"the server is up and answers to {', '.join(state.names) or 'no further name'}; "
+                f"to change that: sightline down && sightline up {options}"
             )
         if wait_until_answers(state.url, 10.0, lambda: server_process(state) is not None):
             write_private(
@@ -183,6 +194,7 @@ def _server_up(
         port=choose_port(state, host, port, say),
         server=None,
         webapp=state.webapp if webapp is None else webapp,
+        names=state.names if names is None else names,
     )
     save_state(home, state)
     write_private(
@@ -193,6 +205,7 @@ def _server_up(
     command += ["--host", host, "--port", str(state.port), "--credentials", str(home.credentials)]
     command += ["--restart"]
     command += ["--webapp", state.webapp] if state.webapp else []
+    command += [word for name in state.names for word in ("--allow-host", name)]
     began = time.monotonic()
     record = processes.launch(command, environment, home.server, home.logs / "server.log")
     state = replace(state, server=record)

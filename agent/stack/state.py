@@ -56,6 +56,7 @@ class StackState:
         agents: By name.
         counts: Agents wanted by queue, where the user said so.
         webapp: Folder of the web application that the server shows; empty for its own page.
+        names: Further names by which clients reach the server, behind a proxy for example.
     """
 
     id: str
@@ -65,6 +66,7 @@ class StackState:
     agents: Mapping[str, AgentRecord] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     webapp: str = ""
+    names: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -142,4 +144,5 @@ def _parse(data: dict[str, Any]) -> StackState:
         agents=agents,
         counts={queue: int(count) for queue, count in data["counts"].items()},
         webapp=str(data.get("webapp", "")),
+        names=tuple(str(name) for name in data.get("names", ())),
     )

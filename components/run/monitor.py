@@ -14,6 +14,8 @@ import psutil
 
 _PATIENCE_SECONDS = 20.0
 """An agent looks at its task's status every five seconds or oftener."""
+_POLL = "CLEARML_AGENT_QUEUE_POLL_FREQ_SEC"
+"""How often an agent looks, in seconds, if it was told to."""
 
 
 def interrupt_monitor() -> bool:
@@ -25,13 +27,18 @@ def interrupt_monitor() -> bool:
     Returns:
         False if this process has no such monitor.
     """
-    parent = psutil.Process().parent()
-    words = parent.cmdline() if parent else []
-    if parent is None or "execute" not in words or "--disable-monitoring" in words:
+    monitor = _monitor()
+    if monitor is None:
         return False
-    parent.send_signal(signal.SIGINT)
+    monitor.send_signal(signal.SIGINT)
     time.sleep(10.0)
     return True
+
+
+def _monitor() -> psutil.Process | None:
+    parent = psutil.Process().parent()
+    words = parent.cmdline() if parent else []
+    return parent if "execute" in words and "--disable-monitoring" not in words else None
 
 
 def keep_failure() -> None:
@@ -43,5 +50,9 @@ def keep_failure() -> None:
     Only for failures after which nobody starts the task again: while this waits, the process is
     still there.
     """
-    if os.environ.get("CLEARML_TASK_ID") and not interrupt_monitor():
+    if not os.environ.get("CLEARML_TASK_ID"):
+        return
+    # An interrupted monitor leaves the lines that it hasn't read yet.
+    time.sleep(1.0 + 2.0 * float(os.environ.get(_POLL) or 5.0) if _monitor() else 0.0)
+    if not interrupt_monitor():
         time.sleep(_PATIENCE_SECONDS)

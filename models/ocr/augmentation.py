@@ -25,9 +25,11 @@ class Augmentation:
         """
         options = self._options
         # Everything is drawn first, so that switching one change off leaves the others alike.
-        draws = rng.random(32)
+        draws = rng.random(36)
         noise_seed = int(rng.integers(2**31))
-        image = _moved(image, options, draws[:12])
+        image = _moved(image, options, np.append(draws[:12], draws[32:34]))
+        if draws[34] < options.stroke:
+            image = _other_weight(image, draws[35])
         if draws[12] < options.coarse:
             image = _coarse(image, draws[13])
         if draws[14] < options.blur:
@@ -45,20 +47,34 @@ class Augmentation:
 
 
 def _moved(image: Image, options: AugmentationOptions, draws: NDArray[np.float64]) -> Image:
-    """Stretch, shift and tilt in one go."""
-    if not (options.perspective or options.stretch or options.shift):
+    """Stretch, squeeze, slant, shift and tilt in one go."""
+    ways = (options.perspective, options.stretch, options.shift, options.squeeze, options.slant)
+    if not any(ways):
         return image
     height, width = image.shape[:2]
     signed = 2.0 * draws - 1.0
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     middle = np.array([width / 2, height / 2])
     factors = 1.0 + options.stretch * signed[:2]
-    moved = (corners - middle) * factors + middle
-    moved += options.shift * height * signed[2:4]
+    factors[0] *= 1.0 - options.squeeze * draws[12]
+    moved = (corners - middle) * factors
+    moved[:, 0] -= options.slant * signed[13] * moved[:, 1]
+    moved += middle + options.shift * height * signed[2:4]
     moved += options.perspective * height * signed[4:12].reshape(4, 2)
     matrix = cv2.getPerspectiveTransform(corners, moved.astype(np.float32))
     found = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.uint8)
+
+
+def _other_weight(image: Image, draw: float) -> Image:
+    """Make strokes bolder or lighter: a mix with the darkest or lightest of the neighbours.
+
+    Which of the two bolder is depends on the ink, dark or light; both are drawn alike often.
+    """
+    share = abs(2.0 * draw - 1.0)
+    around = np.ones((3, 3), np.uint8)
+    other = cv2.erode(image, around) if draw < 0.5 else cv2.dilate(image, around)
+    return np.asarray(cv2.addWeighted(image, 1.0 - share, other, share, 0.0), np.uint8)
 
 
 def _coarse(image: Image, draw: float) -> Image:

@@ -16,6 +16,13 @@ class AugmentationOptions(Options):
     """Largest change of the width and the height, as a share."""
     shift: Fraction = 0.1
     """Largest shift in both directions as a share of the picture's height."""
+    squeeze: float = Field(0.0, ge=0.0, lt=1.0)
+    """Largest narrowing of the width alone, as a share: letters of narrower fonts."""
+    slant: Fraction = 0.0
+    """Largest slant of upright strokes to either side, as a share of their height."""
+    stroke: Fraction = 0.0
+    """Share of the pictures whose strokes become up to two pixels bolder or lighter: letters of
+    other weights."""
     brightness: Fraction = 0.25
     """Largest change of the brightness, as a share of white."""
     contrast: Fraction = 0.35

@@ -49,6 +49,11 @@ class Channel(Generic[T]):
             self._waiting.clear()
             self._changed.notify_all()
 
+    def empty(self) -> bool:
+        """Say whether the taker would have to wait."""
+        with self._changed:
+            return not (self._waiting or self._ended or self._given_up)
+
     def __iter__(self) -> Iterator[T]:
         while True:
             with self._changed:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +20,11 @@ from models.prediction.sources import Problem
 from models.reporting import Image
 
 T = TypeVar("T")
+Looks = Callable[
+    [Generator[Sequence[Image] | None, None, None]], Generator[Sequence[Any], None, None]
+]
+"""Batches of pictures in, each one's results out, in order, while further ones may be taken. None
+is no batch: the next one isn't there yet, so what is under way is given first."""
 
 _MEMORY = 768 << 20
 """Bytes of decoded pictures that may be under way; one batch always may."""
@@ -38,6 +44,13 @@ class _Decoding:
 
 
 @dataclass(frozen=True)
+class _Looking:
+    places: Sequence[Place]
+    images: Sequence[Image]
+    size: int
+
+
+@dataclass(frozen=True)
 class _Rendering(Generic[T]):
     done: Sequence[Future[T]]
     size: int
@@ -48,7 +61,7 @@ class Flow(Generic[T]):
 
     def __init__(
         self,
-        predict: Callable[[Sequence[Image]], Sequence[Any]],
+        predict: Looks,
         render: Callable[[Place, Image, Any], T],
         problem: Problem,
         *,
@@ -58,7 +71,7 @@ class Flow(Generic[T]):
         """Join the parts.
 
         Args:
-            predict: the network; called from one thread.
+            predict: the network; called once, in a thread of its own.
             render: draws and encodes one picture's result; called from several threads.
             problem: told what can't be decoded; called from one thread at a time.
             batch: pictures that go to `predict` at once.
@@ -120,6 +133,20 @@ class Flow(Generic[T]):
                 return
 
     def _infer(self, pool: ThreadPoolExecutor) -> None:
+        under_way: deque[_Looking] = deque()
+        with closing(self._predict(self._batches(under_way))) as predicted:
+            for results in predicted:
+                looked = under_way.popleft()
+                done = [
+                    pool.submit(self._render, place, image, result)
+                    for place, image, result in zip(
+                        looked.places, looked.images, results, strict=True
+                    )
+                ]
+                if not self._rendering.put(_Rendering(done, looked.size)):
+                    return
+
+    def _batches(self, under_way: deque[_Looking]) -> Generator[Sequence[Image] | None, None, None]:
         for batch in self._decoding:
             places, images = [], []
             for place, image in zip(batch.places, batch.images, strict=True):
@@ -128,13 +155,14 @@ class Flow(Generic[T]):
                     places.append(place)
                 except PictureError as error:
                     self._problem(place.source, shown(error))
-            results = self._predict(images) if images else []
-            done = [
-                pool.submit(self._render, place, image, result)
-                for place, image, result in zip(places, images, results, strict=True)
-            ]
-            if not self._rendering.put(_Rendering(done, batch.size)):
-                return
+            if images:
+                under_way.append(_Looking(places, images, batch.size))
+                yield images
+            else:
+                self._room.give(batch.size)
+            if under_way and self._decoding.empty():
+                # Whoever reads may be waiting for the room of what is under way.
+                yield None
 
 
 def _stand_back() -> None:

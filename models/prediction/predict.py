@@ -136,6 +136,9 @@ def predict(
     _refuse_own(words, out)
     # A picture of 90 million pixels is what it is; one of twice as many is refused by Pillow.
     warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
+    # Pictures side by side, a thread for each, leave no core waiting for another one. What looks
+    # at a single batch at a time would have one thread alone.
+    streams = runtime == "openvino" and second is None and not options.cut_padding
     with ExitStack() as stack:
         predictor = stack.enter_context(
             load_predictor(
@@ -145,6 +148,7 @@ def predict(
                 options.threads,
                 precision=options.precision,
                 url=options.url,
+                mode="throughput" if streams else "latency",
             )
         )
         on_cpu = predictor.engine.device.lower().startswith("cpu")
@@ -170,13 +174,16 @@ def predict(
                 look = stack.enter_context(
                     open_chain(look, first, second, options.read, options.device)
                 )
+            side_by_side = partial(predictor.stream, threshold=options.threshold)
+            one_by_one = partial(_one_by_one, look)
             total = count(sources, options)
             reader = Reader(sources, options, problem, stop)
             start = time.perf_counter()
             try:
                 with open_sinks(folder, presenter, options) as sinks:
                     render = _Renderer(presenter, sinks, on_picture)
-                    flow = Flow(look, render, problem, batch=batch, workers=workers)
+                    through = side_by_side if streams else one_by_one
+                    flow = Flow(through, render, problem, batch=batch, workers=workers)
                     _write(flow.run(reader), sinks, done, reporter, total)
             finally:
                 done.stopped = stop()
@@ -209,6 +216,14 @@ class _Renderer:
             self.on_picture(seen)
         parts = [sink.render(seen) for sink in self.sinks]
         return _Rendered(place, parts, self.presenter.tally(result))
+
+
+def _one_by_one(
+    look: Look, batches: Iterable[Sequence[Image] | None]
+) -> Generator[Sequence[Any], None, None]:
+    for batch in batches:
+        if batch is not None:
+            yield look(batch)
 
 
 def _write(

@@ -72,11 +72,12 @@ class Engine(Protocol):
 class StreamingEngine(Engine, Protocol):
     """A network that works on several batches at once."""
 
-    def stream(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[Outputs]:
+    def stream(self, batches: Iterable[NDArray[np.uint8] | None]) -> Iterator[Outputs]:
         """Run batches, and give each one's outputs in their order.
 
         Args:
-            batches: taken as there is room for more work, so they may be made on the way.
+            batches: taken as there is room for more work, so they may be made on the way. None is
+                no batch: the next one may be long in coming, so give all that is under way first.
         """
 
 

@@ -89,20 +89,24 @@ class OpenVinoQueue:
         """Run one batch."""
         return next(iter(self.stream([inputs])))
 
-    def stream(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[Outputs]:
-        """Run batches side by side; their outputs come in their order."""
+    def stream(self, batches: Iterable[NDArray[np.uint8] | None]) -> Iterator[Outputs]:
+        """Run batches side by side; see `StreamingEngine`."""
         waiting: deque[list[Outputs | None]] = deque()
         held: deque[NDArray[np.uint8]] = deque()  # lent to the requests, not copied
         try:
             for batch in batches:
-                starts = range(0, len(batch), self._size)
-                places: list[Outputs | None] = [None] * len(starts)
-                waiting.append(places)
-                held.append(batch)
-                for index, start in enumerate(starts):
-                    part = batch[start : start + self._size]
-                    # Waits here while all requests are busy.
-                    self._queue.start_async({0: part}, (places, index), share_inputs=True)
+                if batch is not None:
+                    starts = range(0, len(batch), self._size)
+                    places: list[Outputs | None] = [None] * len(starts)
+                    waiting.append(places)
+                    held.append(batch)
+                    for index, start in enumerate(starts):
+                        part = batch[start : start + self._size]
+                        # Waits here while all requests are busy.
+                        self._queue.start_async({0: part}, (places, index), share_inputs=True)
+                # A thread that gets no core must not let the others run far ahead of it.
+                if batch is None or len(waiting) > 4 * len(self._queue):
+                    self._queue.wait_all()
                 while waiting and None not in waiting[0]:
                     yield _joined(waiting.popleft())
                     held.popleft()

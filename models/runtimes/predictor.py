@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -46,6 +46,8 @@ class Predictor:
         self.runtime = runtime
         self.engine = engine
         self.batch_size = batch_size
+        # Asked once: of a protocol it takes as long as a small network.
+        self._streaming = engine if isinstance(engine, StreamingEngine) else None
         self._preprocessing = package.card.preprocessing
         kind = family(package.card.family)
         entry = RUNTIMES.get(runtime)
@@ -67,27 +69,47 @@ class Predictor:
         Raises:
             ValueError: an image is none, or the threshold isn't between 0 and 1.
         """
+        starts = range(0, len(images), self.batch_size)
+        chunks = (images[start : start + self.batch_size] for start in starts)
+        return [one for several in self.stream(chunks, threshold) for one in several]
+
+    def stream(
+        self, batches: Iterable[Sequence[Image] | None], threshold: float | None = None
+    ) -> Generator[list[Any], None, None]:
+        """Predict batch after batch; a runtime set for throughput works on several at once.
+
+        Args:
+            batches: pictures as for a call, at most `batch_size` each; made as they are asked for.
+                None is no batch: results of what is under way are wanted before more is.
+            threshold: as for a call.
+
+        Yields:
+            The family's results for each batch, in order.
+
+        Raises:
+            ValueError: an image is none, or the threshold isn't between 0 and 1.
+        """
         if threshold is not None and not 0.0 <= threshold <= 1.0:
             raise ValueError(f"threshold={threshold}: expected a number from 0 to 1")
-        starts = range(0, len(images), self.batch_size)
-        chunks = [images[start : start + self.batch_size] for start in starts]
-        results: list[Any] = []
-        if isinstance(self.engine, StreamingEngine):
-            placements: deque[list[Placement]] = deque()
-            for outputs in self.engine.stream(self._inputs(chunks, placements)):
-                results += self._postprocess(outputs, placements.popleft(), threshold)
-            return results
-        for chunk in chunks:
-            outputs, places = self.raw(chunk)
-            results += self._postprocess(outputs, places, threshold)
-        return results
+        if self._streaming is None:
+            for batch in batches:
+                if batch is not None:
+                    outputs, places = self.raw(batch)
+                    yield self._postprocess(outputs, places, threshold)
+            return
+        placements: deque[list[Placement]] = deque()
+        for outputs in self._streaming.stream(self._inputs(batches, placements)):
+            yield self._postprocess(outputs, placements.popleft(), threshold)
 
     def _inputs(
-        self, chunks: Sequence[Sequence[Image]], placements: deque[list[Placement]]
-    ) -> Iterator[NDArray[np.uint8]]:
-        """Prepare chunks as they are asked for."""
-        for chunk in chunks:
-            inputs, places = self._preprocessing(chunk)
+        self, batches: Iterable[Sequence[Image] | None], placements: deque[list[Placement]]
+    ) -> Iterator[NDArray[np.uint8] | None]:
+        """Prepare batches as they are asked for."""
+        for batch in batches:
+            if batch is None:
+                yield None
+                continue
+            inputs, places = self._preprocessing(batch)
             placements.append(places)
             yield inputs
 

@@ -103,6 +103,7 @@ def _clone(event: Event, base: str, parameters: Mapping[str, str], why: str) -> 
         new_task_comment=why,
         new_task_hyperparams=sections,
         new_task_tags=[event.tag, "triggered"],
+        new_task_system_tags=["pipeline"],
     )["id"]
     return made
 

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import traceback
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from components.code import refuse_foreign_imports
@@ -84,7 +84,7 @@ class Service:
         self._home = str(home)
         # By the server's clock, which its answers go by.
         own = tasks.read_task(task.id, ["created"]) or {}
-        self._since = datetime.fromisoformat(own["created"])
+        self._since = datetime.fromtimestamp(tasks.moment(own.get("created")), UTC)
 
     def run(self) -> None:
         """Wait for events; doesn't return."""

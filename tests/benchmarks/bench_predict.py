@@ -14,7 +14,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -65,6 +65,14 @@ def write_video(path: Path, frames: int) -> None:
     writer.release()
 
 
+def _nothing(
+    batches: Iterable[Sequence[Any] | None],
+) -> Generator[Sequence[Any], None, None]:
+    for batch in batches:
+        if batch is not None:
+            yield batch
+
+
 def timed(work: Callable[[], object]) -> tuple[float, float]:
     """Give seconds by the clock and seconds of all cores together."""
     time.sleep(0.3)
@@ -82,7 +90,12 @@ class Parts:
         self.package, self.folder, self.scratch, self.options = package, folder, scratch, options
         self.presenter = family(package.card.family).presenter(package.card)
         self.predictor = load_predictor(
-            package, options.runtime or "", "cpu", options.threads, batch_size=options.batch or 1
+            package,
+            options.runtime or "",
+            "cpu",
+            options.threads,
+            batch_size=options.batch or 1,
+            mode="throughput" if options.runtime == "openvino" else "latency",
         )
         # Every tenth is kept and used ten times: all of them would fill the memory.
         kept = list(self._reader())[::10]
@@ -96,7 +109,7 @@ class Parts:
 
     def decode(self) -> None:
         """Read and decode all, in as many threads as `predict` does."""
-        made: Flow[None] = Flow(lambda images: images, lambda *_: None, lambda *_: None)
+        made: Flow[None] = Flow(_nothing, lambda *_: None, lambda *_: None)
         for _ in made.run(self._reader()):
             pass
 
@@ -104,8 +117,9 @@ class Parts:
         """Preprocess, run and postprocess all."""
         batch = self.options.batch or 1
         images = [image for _, image in self.kept] * 10
-        for start in range(0, len(images), batch):
-            self.predictor(images[start : start + batch], self.options.threshold)
+        batches = (images[start : start + batch] for start in range(0, len(images), batch))
+        for _ in self.predictor.stream(batches, self.options.threshold):
+            pass
 
     def write(self) -> None:
         """Draw and write all."""

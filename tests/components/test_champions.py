@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.run import champions
+from components.run import champions, tracked_models
 from components.run.champions import CHAMPION, WHY, find_champion, find_published, promote
 
 pytestmark = pytest.mark.stack
@@ -92,6 +92,18 @@ def test_a_champion_that_was_deleted_or_archived_is_none(registry: Any, project:
     promote(first, "the second is archived")
     registry.call("models.delete", model=first.id, force=True)
     assert find_champion("cells", project) is None
+
+
+def test_a_name_stands_for_its_champion(
+    registry: Any, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("call", "find_project"):
+        monkeypatch.setattr(tracked_models, name, getattr(champions, name))
+    home = registry.call("projects.get_by_id", project=project)["project"]["name"]
+    first, second = model(registry, project), model(registry, project)
+    assert tracked_models._by_name("cells", home)["id"] == second.id
+    promote(first, "x")
+    assert tracked_models._by_name(f"{home}/cells", "x")["id"] == first.id
 
 
 def test_of_many_promoted_at_once_one_is_champion(registry: Any, project: str) -> None:

@@ -13,19 +13,33 @@ import pytest
 from components.launch import help_text, launch
 from components.options import OptionError, defaults, encode, flatten, options_of
 from components.registry import STAGES, stage
+from models.families import DEFAULT_FAMILY, families
 
 SNAPSHOT = Path(__file__).with_name("options.txt")
 
 
+def lines_of(name: str, family: str) -> list[str]:
+    lines = []
+    for option in options_of(stage(name).config_type(family)):
+        default = "needed" if option.required else f"= {encode(option.default)}"
+        lines.append(f"{option.name} <{option.expected}> {default}".rstrip())
+    return lines
+
+
 def listing() -> str:
+    """All options of the default family, and what the other families have in their place."""
     lines = []
     for name in STAGES:
         one = stage(name)
-        lines.append(f"[{name}] needs {one.needs}, a {one.task_type} task")
-        for option in options_of(one.config_type()):
-            default = "needed" if option.required else f"= {encode(option.default)}"
-            lines.append(f"{option.name} <{option.expected}> {default}".rstrip())
+        usual = lines_of(name, DEFAULT_FAMILY)
+        lines += [f"[{name}] needs {one.needs}, a {one.task_type} task", *usual]
         lines += [f"-> {field}" for field in one.result.model_fields]
+        for family in families():
+            if family == DEFAULT_FAMILY:
+                continue
+            own = lines_of(name, family)
+            lines += [f"{family} has no {line.split()[0]}" for line in usual if line not in own]
+            lines += [f"{family} has {line}" for line in own if line not in usual]
         lines.append("")
     return "\n".join(lines)
 
@@ -40,10 +54,11 @@ def test_options_and_results_are_what_users_rely_on() -> None:
     assert listing() == SNAPSHOT.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("family", families())
 @pytest.mark.parametrize("name", STAGES)
-def test_every_option_is_explained(name: str) -> None:
-    text = help_text(stage(name))
-    for option in options_of(stage(name).config_type()):
+def test_every_option_is_explained(name: str, family: str) -> None:
+    text = help_text(stage(name), family)
+    for option in options_of(stage(name).config_type(family)):
         assert option.description, f"{option.name} has no docstring"
         assert f"  {option.name}  <" in text
 

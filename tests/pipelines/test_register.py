@@ -170,6 +170,7 @@ def test_an_impossible_value_is_refused_with_the_reason_in_the_status_message(
             lines
         )
         assert "registered" not in task["tags"]
+        assert f"{option}: expected " in pipelines.log(run)
 
 
 def test_what_is_needed_and_empty_is_named(

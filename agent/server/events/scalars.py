@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from .. import clock
@@ -182,7 +183,7 @@ def _sampled(
         return x, [value if value == value else None for value in y]
     first, stretch = x[0], math.ceil((x[-1] - x[0] + 1) / samples)
     step, uneven = divmod(x[-1] - first, len(x) - 1)
-    if not uneven and step and x == array("q", range(first, x[-1] + 1, step)):
+    if not uneven and step and x == _even(first, x[-1], step):
         return _sampled_evenly(x, y, math.ceil(stretch / step))
     places: list[int] = []
     means: list[float | None] = []
@@ -194,6 +195,12 @@ def _sampled(
         means.append(_mean(y[start:end]))
         start = end
     return places, means
+
+
+@lru_cache(maxsize=2)
+def _even(first: int, last: int, step: int) -> array[int]:
+    """Numbers that stand equally far apart; a task's curves mostly share theirs."""
+    return array("q", range(first, last + 1, step))
 
 
 def _sampled_evenly(

@@ -72,11 +72,14 @@ def create_credentials(call: Call) -> Data:
 
 @action("auth.get_credentials")
 def get_credentials(call: Call) -> Data:
-    """The caller's keys, without their secrets."""
+    """The caller's keys, without their secrets, with their last uses."""
     made = call.db.select(CREDENTIALS, "user = ?", (call.user.id,))
-    listed = [{"access_key": item["id"], "label": item.get("label")} for item in made]
+    listed: list[Data] = [{"access_key": item["id"], "label": item.get("label")} for item in made]
     if call.user == call.keys.user:
         listed.insert(0, {"access_key": call.keys.access_key, "label": "first user"})
+    for item in listed:
+        at, address = call.keys.uses.of(call.db, item["access_key"]) or (None, None)
+        item.update(last_used=at, last_used_from=address)
     return {"credentials": listed}
 
 
@@ -99,4 +102,5 @@ def revoke_credentials(call: Call) -> Data:
     if found is None or found["user"] != call.user.id:
         return {"revoked": 0}
     call.db.delete(CREDENTIALS, key)
+    call.db.run("DELETE FROM key_uses WHERE key = ?", (key,))
     return {"revoked": 1}

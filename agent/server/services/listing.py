@@ -12,6 +12,7 @@ from ..encoding import dumps, loads
 from ..errors import ApiError, BadRequestError
 from ..query import Where
 from ..registry import Call, Data
+from ..store import Document
 
 _NOT_FILTERS = {
     "only_fields", "order_by", "page", "page_size", "size", "scroll_id", "refresh_scroll",
@@ -48,15 +49,7 @@ def page(
 ) -> Data:
     """The same, with a condition and a projection of the caller's."""
     offset, limit, scrolls = _window(call)
-    documents = call.db.select(
-        collection,
-        where.sql,
-        where.values,
-        order=query.compile_order(collection, call.body.get("order_by")),
-        limit=limit,
-        offset=offset,
-        heads=projection.heads(only),
-    )
+    documents = _documents(call, collection, where, projection.heads(only), offset, limit)
     if ex:
         shown = references.expand(call.db, collection, documents, only)
     else:
@@ -65,6 +58,39 @@ def page(
     if scrolls:
         answer["scroll_id"] = _scroll_id(offset + len(documents))
     return answer
+
+
+def _documents(
+    call: Call,
+    collection: Collection,
+    where: Where,
+    heads: set[str] | None,
+    offset: int,
+    limit: int,
+) -> list[Document]:
+    order_by, turned = call.body.get("order_by"), False
+    if offset >= _FAR:
+        total = call.db.count(collection, where.sql, where.values)
+        turned = offset > total // 2
+        if turned:  # counted from the end, fewer come before it
+            limit = min(limit, total - offset)
+            offset = total - offset - limit
+    if turned and limit <= 0:
+        return []
+    found = call.db.select(
+        collection,
+        where.sql,
+        where.values,
+        order=query.compile_order(collection, order_by, backwards=turned),
+        limit=limit,
+        offset=offset,
+        heads=heads,
+    )
+    return found[::-1] if turned else found
+
+
+_FAR = 5000
+"""Rows before a page from which on it pays to count them all first."""
 
 
 def filters(call: Call, collection: Collection) -> Where:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .. import removals
-from ..documents import MODELS, TASKS
+from ..documents import INPUTS, MODELS, TASKS
 from ..errors import ApiError, NotFoundError
 from ..registry import Call, Data, Mode, action
+from ..schema import index_name
 from ..store import Document
 from .models import save
 from .projects import project_of
@@ -95,8 +96,9 @@ def used_by(call: Call, identity: str) -> list[str]:
     return [
         row[0]
         for row in call.db.rows(
-            "SELECT id FROM tasks WHERE instr(doc, ?) > 0 AND EXISTS (SELECT 1 FROM "
-            "json_each(doc, '$.models.input') e WHERE json_extract(e.value, '$.model') = ?)",
+            f"SELECT id FROM tasks INDEXED BY {index_name(TASKS, (INPUTS, 'id'))} "  # noqa: S608
+            f'WHERE instr("{INPUTS}", ?) > 0 AND EXISTS (SELECT 1 FROM '
+            f"json_each(\"{INPUTS}\") e WHERE json_extract(e.value, '$.model') = ?)",
             (identity, identity),
         )
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import outlines, references, tree
+from .. import outlines, references, tree, values
 from ..documents import MODELS, PROJECTS, TASKS, USERS, Collection
 from ..encoding import loads
 from ..errors import BadRequestError
@@ -25,6 +25,8 @@ def within(call: Call, collection: Collection, key: str = "projects") -> Where:
     """The documents in the projects of a request."""
     where = Where(collection)
     projects = tree.scope(call.db, call.texts(key), children=call.flag("include_subprojects", True))
+    if not call.flag("allow_public", True):
+        where.add(f"json_extract({collection.table}.doc, '$.company') <> ''")
     return where if projects is None else where.among("project", projects)
 
 
@@ -94,24 +96,8 @@ def get_hyperparam_values(call: Call) -> Data:
     """The values that a hyperparameter has been given."""
     section, name = call.need("section"), call.need("name")
     where = within(call, TASKS)
-    value, bound = "json_extract(p.value, ?)", [f'$."{section}"."{name}".value']
-    if '"' in section + name:  # which no path can hold
-        value = (
-            "(SELECT json_extract(n.value, '$.value') FROM json_each(p.value) s, "
-            "json_each(s.value) n WHERE s.key = ? AND n.key = ?)"
-        )
-        bound = [section, name]
-    rows = call.db.rows(
-        f"SELECT DISTINCT {value} FROM tasks_parts p WHERE p.part = 'hyperparams' AND p.id IN "  # noqa: S608
-        f"(SELECT id FROM tasks WHERE {where.sql}) ORDER BY 1",
-        (*bound, *where.values),
-    )
-    return _values(rows)
-
-
-def _values(rows: list[tuple[Any, ...]]) -> Data:
-    values = [str(row[0]) for row in rows if row[0] is not None]
-    return {"total": len(values), "values": values[:_MOST_VALUES]}
+    found = values.parameters(call.db, section, name, where.sql, where.values)
+    return {"total": len(found), "values": found[:_MOST_VALUES]}
 
 
 @action("projects.get_model_metadata_keys", mode=Mode.SCAN)
@@ -135,7 +121,8 @@ def get_model_metadata_values(call: Call) -> Data:
         f"json_each(models.doc, '$.metadata') e WHERE e.key = ? AND {where.sql} ORDER BY 1",
         (call.need("key"), *where.values),
     )
-    return _values(rows)
+    found = [str(row[0]) for row in rows if row[0] is not None]
+    return {"total": len(found), "values": found[:_MOST_VALUES]}
 
 
 @action("projects.get_unique_metric_variants", mode=Mode.SCAN)
@@ -145,11 +132,14 @@ def get_unique_metric_variants(call: Call) -> Data:
     where = within(call, collection, "project")
     if call.texts("ids"):
         where.among("id", call.texts("ids"))
-    rows = call.db.rows(
-        "SELECT DISTINCT metric, variant FROM series WHERE owner IN "  # noqa: S608
-        f"(SELECT id FROM {collection.table} WHERE {where.sql}) ORDER BY 1, 2",
-        where.values,
-    )
+    if collection is TASKS:
+        rows = values.labels(call.db, "metric_values", where.sql, where.values)
+    else:
+        rows = call.db.rows(
+            "SELECT DISTINCT metric, variant FROM series WHERE owner IN "  # noqa: S608
+            f"(SELECT id FROM models WHERE {where.sql}) ORDER BY 1, 2",
+            where.values,
+        )
     return {
         "metrics": [
             {

@@ -8,8 +8,6 @@ from importlib import metadata
 from ..registry import ACTIONS, Call, Data, Mode, action
 from ..settings import API_VERSION, SERVER_VERSION
 
-_STARTED = time.time()
-
 
 @action("server.info")
 def info(call: Call) -> Data:
@@ -68,7 +66,7 @@ def get_stats(call: Call) -> Data:
     tasks = dict(call.db.rows("SELECT status, COUNT(*) FROM tasks GROUP BY status"))
     points = call.db.row("SELECT COALESCE(SUM(count), 0) FROM blocks")
     return {
-        "uptime": time.time() - _STARTED,
+        "uptime": time.time() - call.settings.started,
         "database_bytes": call.settings.database.stat().st_size,
         "tasks": {"total": sum(tasks.values()), "by_status": tasks},
         "scalar_points": points[0] if points else 0,

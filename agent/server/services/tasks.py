@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import clock, outlines, projection, references
 from ..documents import OUTLINE, PROJECTS, TASKS
-from ..encoding import dumps
+from ..encoding import dumps, loads, written
 from ..errors import BadRequestError
 from ..registry import Call, Data, Mode, action
 from ..store import Document
@@ -181,7 +181,8 @@ def validate(call: Call) -> Data:
 def get_by_id(call: Call) -> Data:
     """One task."""
     only = projection.names(call.body.get("only_fields"))
-    task = call.db.require(TASKS, call.need("task"), projection.heads(only))
+    read = written if only is None else loads  # all of it: no need to look into it
+    task = call.db.require(TASKS, call.need("task"), projection.heads(only), read=read)
     return {"task": projection.project(TASKS, task, only)}
 
 

@@ -39,7 +39,7 @@ def _given(call: Call, name: str) -> Data | None:
     return None if hyperparams is None else sections_of(hyperparams)
 
 
-def _check_references(call: Call, task: Document) -> None:
+def check_references(call: Call, task: Document) -> None:
     """Refuse a copy of references to what is no longer there.
 
     Raises:
@@ -70,7 +70,7 @@ def clone(call: Call) -> Data:
     if parent:
         call.db.require(TASKS, parent, heads=())
     if call.flag("validate_references"):
-        _check_references(call, task)
+        check_references(call, task)
     fields = clone_task(
         task,
         name=call.text("new_task_name"),

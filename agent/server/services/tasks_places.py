@@ -20,7 +20,15 @@ def archive_task(call: Call, identity: str, archived: bool) -> None:
     if archived and task["status"] == "queued":
         dequeue_task(call, identity)
     tags = [tag for tag in task.get("system_tags", []) if tag != "archived"]
-    save(call, identity, {"system_tags": [*tags, "archived"] if archived else tags})
+    said = {name: call.text(name) for name in ("status_reason", "status_message")}
+    save(
+        call,
+        identity,
+        {
+            "system_tags": [*tags, "archived"] if archived else tags,
+            **{name: text for name, text in said.items() if text is not None},
+        },
+    )
 
 
 @action("tasks.archive", mode=Mode.WRITE)

@@ -37,7 +37,7 @@ LEGAL: dict[str, frozenset[str]] = {
     "closed": frozenset({IN_PROGRESS, STOPPED, COMPLETED, FAILED, CLOSED, UNKNOWN}),
     "publish": frozenset({STOPPED, FAILED, COMPLETED, CLOSED, PUBLISHED, UNKNOWN}),
     "stop": frozenset({QUEUED, IN_PROGRESS, UNKNOWN}),
-    "enqueue": frozenset({CREATED, STOPPED, UNKNOWN}),
+    "enqueue": frozenset({CREATED, STOPPED, FAILED, UNKNOWN}),
     "dequeue": frozenset({QUEUED}),
     "reset": frozenset({CREATED, QUEUED, IN_PROGRESS, STOPPED, FAILED, COMPLETED, CLOSED, UNKNOWN}),
     "edit": frozenset({CREATED}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -20,6 +21,12 @@ _TIMEOUT = 600
 """Seconds without a report after which a worker that gave no other time is gone."""
 
 
+_LAST_SEEN = 3600
+"""Seconds without a report after which a worker isn't told of, unless a request says otherwise."""
+
+_MILLISECONDS = 1e11
+"""A time from here on is meant in milliseconds: in seconds it would be the year 5138."""
+
 _FORGOTTEN = 24 * 3600
 """Seconds without a report after which nothing is kept of a worker."""
 
@@ -29,7 +36,8 @@ def alive(call: Call, last_seen: float | None = None) -> list[Document]:
 
     Args:
         call: The request.
-        last_seen: Seconds within which they must have reported, if not each worker's own.
+        last_seen: Seconds within which they must have reported, if that is less than the time
+            after which each is taken to be gone.
     """
     now = time.time()
     return [
@@ -37,7 +45,7 @@ def alive(call: Call, last_seen: float | None = None) -> list[Document]:
         for worker in call.db.select(WORKERS)
         if not worker.get("unregistered")
         and now - clock.seconds(worker["last_report_time"])
-        <= (last_seen or worker.get("timeout") or _TIMEOUT)
+        <= min(last_seen or math.inf, worker.get("timeout") or _TIMEOUT)
     ]
 
 
@@ -96,13 +104,21 @@ def status_report(call: Call) -> Data:
         fields["machine_stats"] = stats
     identity = call.need("worker")
     _seen(call, identity, **fields)
-    note(call, identity, int(time.time()), task, stats)
+    note(call, identity, _reported(call), task, stats)
     found = call.db.get(TASKS, task, heads=()) if task else None
     if found is not None and found["status"] == IN_PROGRESS:
         now = clock.now()
         changes = {"last_worker": identity, "last_worker_report": now, "last_update": now}
         call.db.patch(TASKS, found["id"], changes)
     return {}
+
+
+def _reported(call: Call) -> int:
+    """When a report was made, in seconds; some agents give milliseconds. Never in the future."""
+    at, now = call.number("timestamp"), time.time()
+    if at is not None and at > _MILLISECONDS:
+        at /= 1000
+    return int(min(at, now) if at is not None and at > 0 else now)
 
 
 def _seen(call: Call, identity: str, **fields: Any) -> None:
@@ -127,7 +143,8 @@ def _seen(call: Call, identity: str, **fields: Any) -> None:
 
 def _matching(call: Call) -> list[Document]:
     """The live workers that a request asks for."""
-    workers = alive(call, call.number("last_seen"))
+    # Null, as 0, is no limit; to say nothing isn't.
+    workers = alive(call, call.number("last_seen") if "last_seen" in call.body else _LAST_SEEN)
     pattern = call.text("worker_pattern")
     tagged = {name: call.body.get(name) for name in ("tags", "system_tags")}
     wanted = {**tagged, "id": call.body.get("ids")}

@@ -16,6 +16,8 @@ import jwt
 import pytest
 import requests
 
+from agent.server import clock
+
 
 @pytest.mark.parametrize("prefix", ["", "/v2.4", "/v2.31", "/v999.0"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
@@ -195,13 +197,19 @@ def test_an_expired_token_is_refused(server: Any) -> None:
 
 
 def test_further_credentials_are_made_and_revoked(server: Any) -> None:
+    before = clock.now()
     made = server.call("auth.create_credentials", label="ci")["credentials"]
+    unused = server.call("auth.get_credentials")["credentials"][-1]
+    assert (unused["access_key"], unused["last_used"]) == (made["access_key"], None)
     auth = (made["access_key"], made["secret_key"])
     url = f"{server.url}/queues.get_default"
     assert requests.get(url, auth=auth, timeout=10).status_code == 200
     listed = server.call("auth.get_credentials")["credentials"]
     assert made["access_key"] in [item["access_key"] for item in listed]
     assert not any("secret_key" in item for item in listed)
+    used = {item["access_key"]: item for item in listed}[made["access_key"]]
+    assert used["last_used_from"] == "127.0.0.1"
+    assert before <= used["last_used"] <= clock.now()
     assert server.call("auth.edit_credentials", access_key=auth[0], label="x")["updated"] == 1
     assert server.call("auth.revoke_credentials", access_key=auth[0])["revoked"] == 1
     assert requests.get(url, auth=auth, timeout=10).status_code == 401

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import resource
 import threading
 import time
 from typing import Any
 
+import psutil
 import pytest
 import requests
 
@@ -113,3 +115,22 @@ def test_a_restart_keeps_tokens_queues_and_workers(start_server: Any) -> None:
     answer = requests.get(f"{server.url}/workers.get_all", headers=header, timeout=10).json()
     assert answer["data"]["workers"][0]["queues"][0]["num_tasks"] == 1
     assert server.call("queues.get_next_task", queue=queue)["entry"]["task"] == task
+
+
+def test_a_disk_without_room_refuses_writes_and_loses_none(start_server: Any) -> None:
+    server = start_server()
+    first = server.task("before")
+    process = psutil.Process(server.process.pid)
+    # No file may grow any more: to the server the same as a disk without room.
+    process.rlimit(psutil.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    answer = server.raw("tasks.create", {"name": "no room", "type": "training"})
+    assert answer.status_code == 500
+    assert "disk" in answer.json()["meta"]["result_msg"]
+    assert server.call("tasks.get_by_id", task=first)["task"]["name"] == "before"
+    process.rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    second = server.task("after")
+    server.kill()
+    server.start()
+    found = server.call("tasks.get_all", id=[first, second], order_by=["created"])["tasks"]
+    assert [task["name"] for task in found] == ["before", "after"]
+    assert server.call("tasks.get_all", name="^no room$")["tasks"] == []

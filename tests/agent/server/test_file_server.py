@@ -8,7 +8,9 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+import requests
 
 from agent.server.errors import BadRequestError
 from agent.server.multipart import Parts
@@ -172,6 +174,29 @@ def test_an_upload_that_breaks_off_leaves_nothing(server: Any, wait_for: Any) ->
         wait_for(lambda: list((server.state / "incoming").iterdir()))
     wait_for(lambda: not list((server.state / "incoming").iterdir()))
     assert server.http.get(url(server, "/half.bin"), timeout=10).status_code == 404
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_full_disk_is_told_and_leaves_nothing(start_server: Any, many: bool) -> None:
+    server = start_server()
+    small, large = b"s" * 1000, b"l" * 3_000_000
+    whole = psutil.Process(server.process.pid)
+    # A file may not grow beyond this: to the server the same as a disk without room.
+    whole.rlimit(psutil.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+
+    def send(name: str, data: bytes) -> requests.Response:
+        if many:
+            files = {f"/{name}": (f"/{name}", data)}
+            return server.http.post(f"{server.url}/files", files=files, timeout=30)
+        return server.http.put(f"{server.url}/files/{name}", data=data, timeout=30)
+
+    answer = send("large", large)
+    assert answer.status_code == 500
+    assert answer.text.endswith(f"make room on the disk of {server.state}")
+    assert server.http.get(f"{server.url}/files/large", timeout=10).status_code == 404
+    assert list((server.state / "incoming").iterdir()) == []
+    assert send("small", small).status_code == 200
+    assert server.http.get(f"{server.url}/files/small", timeout=10).content == small
 
 
 def test_a_file_can_not_be_a_folder_too(server: Any) -> None:

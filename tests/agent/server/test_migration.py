@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from agent.server import schema
+from agent.server.documents import TASKS
+from agent.server.events.scalars import digest
+from agent.server.query import compile_filters, compile_order
 from agent.server.store import Store
 
 LAYOUTS = Path(__file__).parent / "layouts"
@@ -125,3 +128,16 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(ValueError, match="use the newer Sightline"):
         Store(tmp_path / "server.db")
+
+
+@pytest.mark.parametrize("layout", OLD)
+def test_an_old_stores_tasks_are_ordered_by_parameters_and_metrics(
+    layout: int, tmp_path: Path
+) -> None:
+    db = Store(lay_down(layout, tmp_path / "old") / "server.db").reader()
+    name = ["hyperparams.Args.lr.value", f"last_metrics.{digest('loss')}.{digest('val')}.value"]
+    for path in name:
+        order = compile_order(TASKS, f"-{path}")
+        assert db.select(TASKS, order=order, limit=1, heads=())[0]["name"] == "old"
+    where = compile_filters(TASKS, {name[0]: ["0.1"], name[1]: [299.5, 299.5]})
+    assert [task["name"] for task in db.select(TASKS, where.sql, where.values)] == ["old"]

@@ -8,10 +8,18 @@ from typing import Any
 import pytest
 
 from agent.server import clock
+from agent.server.credentials import Keys, User
 from agent.server.documents import TASKS
 from agent.server.errors import BadRequestError
 from agent.server.query import compile_filters, compile_order
+from agent.server.registry import Call
+from agent.server.services import listing
+from agent.server.settings import Settings
 from agent.server.store import Store
+
+NOBODY = User("", "", "")
+KEYS = Keys("", "", NOBODY, "")
+SETTINGS = Settings(Path(), Path())
 
 
 def tasks() -> list[dict[str, Any]]:
@@ -55,6 +63,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ({"method": "get", "task_types": ["x"], "pipeline_project": ["p"], "name": None}, "1234"),
         ({"id": ["1", "3", "no"]}, "13"),
         ({"id": "2"}, "2"),
+        ({"type": ["TRAINING"]}, "14"),
+        ({"type": ["-Training", "-testing"]}, "3"),
         ({"id": []}, "1234"),
         ({"project": ["p"], "status": ["failed"]}, "2"),
         ({"project": [None]}, "4"),
@@ -214,3 +224,31 @@ def test_a_pattern_that_never_ends_is_given_up(server: Any) -> None:
     server.task("a" * 60 + "!")
     assert "takes too long" in server.refuse("tasks.get_all", name="^(a|a)*$")["result_msg"]
     assert server.raw("debug.ping").ok
+
+
+@pytest.mark.parametrize("order", ["name", ["-last_iteration", "name"], "-comment", None])
+@pytest.mark.parametrize("filters", [{}, {"type": ["training"]}])
+def test_pages_are_the_same_from_either_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: Any, filters: dict[str, Any]
+) -> None:
+    store = Store(tmp_path / "server.db")
+    for number in range(23):
+        kind = "training" if number % 3 else "testing"
+        more = {"comment": "same"} if number % 2 else {}
+        task = {"id": f"{number:02}", "name": f"n{number * 7 % 23:02}", "type": kind}
+        store.writer.insert(TASKS, {**task, "last_iteration": number % 4, **more})
+
+    def pages() -> list[list[str]]:
+        found = []
+        for page in range(7):
+            body = {"page": page, "page_size": 5, "order_by": order, **filters}
+            call = Call("tasks.get_all", body, store.reader(), NOBODY, SETTINGS, KEYS)
+            answer = listing.page(call, TASKS, "tasks", compile_filters(TASKS, filters), ["id"])
+            found.append([task["id"] for task in answer["tasks"]])
+        return found
+
+    monkeypatch.setattr(listing, "_FAR", 10**9)
+    forwards = pages()
+    monkeypatch.setattr(listing, "_FAR", 0)
+    assert pages() == forwards
+    assert sum(map(len, forwards)) == (23 if not filters else 15)

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from agent.server import clock
+from agent.server.credentials import Keys, User
 from agent.server.documents import WORKERS
-from agent.server.services.workers import forget_silent
+from agent.server.registry import Call
+from agent.server.services.workers import forget_silent, get_all
+from agent.server.settings import Settings
 from agent.server.store import Store
 
 
@@ -185,6 +188,32 @@ def test_what_a_long_gone_worker_left_is_removed(tmp_path: Path) -> None:
     assert [worker["id"] for worker in db.select(WORKERS)] == ["b", "c"]
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [({}, "b"), ({"last_seen": 60}, ""), ({"last_seen": 0}, "ab"), ({"last_seen": None}, "ab"),
+     ({"last_seen": 7200}, "ab"), ({"last_seen": 10**6}, "ab")],
+)  # fmt: skip
+def test_workers_that_were_seen_lately(tmp_path: Path, body: Any, expected: str) -> None:
+    db = Store(tmp_path / "server.db").writer
+    # The third is beyond its own time, whatever is asked for.
+    for name, age, timeout in (("a", 4000, 9000), ("b", 300, 600), ("c", 700, 600)):
+        at = clock.from_seconds(time.time() - age)
+        db.insert(WORKERS, {"id": name, "last_report_time": at, "timeout": timeout})
+    user = User("", "", "")
+    call = Call("workers.get_all", body, db, user, Settings(Path(), Path()), Keys("", "", user, ""))
+    assert "".join(worker["id"] for worker in get_all(call)["workers"]) == expected
+
+
+def test_a_report_counts_when_it_was_made(server: Any) -> None:
+    now = int(time.time())
+    for at in (now - 5000, (now - 4000) * 1000, now + 10**6):
+        report(server, "w:past", timestamp=at, machine_stats={"cpu_usage": [7]})
+    body = {"items": [{"key": "cpu_usage"}], "interval": 500, "worker_ids": ["w:past"]}
+    stats = server.call("workers.get_stats", from_date=now - 5500, to_date=now + 500, **body)
+    dates = stats["workers"][0]["metrics"][0]["dates"]
+    assert dates == [now - 5000, now - 4000, now]
+
+
 def test_runtime_properties(server: Any) -> None:
     def properties() -> dict[str, str]:
         found = server.call("workers.get_runtime_properties", worker="w:4")["runtime_properties"]
@@ -199,3 +228,66 @@ def test_runtime_properties(server: Any) -> None:
     assert properties() == {"other": "5"}
     server.call("workers.register", worker="w:4")
     assert properties() == {"other": "5"}
+
+
+def test_a_task_that_was_taken_and_not_begun_is_put_back(server: Any) -> None:
+    queue, other = queue_of(server, "taken from"), queue_of(server, "put back on")
+    task = server.task()
+    server.call("tasks.enqueue", task=task, queue=queue)
+    server.call("queues.get_next_task", queue=queue)
+    server.call("tasks.enqueue", task=task, queue=other)
+    assert waiting(server, other) == [task]
+    assert server.call("tasks.dequeue", task=task)["dequeued"] == 1
+    assert server.call("tasks.get_by_id", task=task)["task"]["status"] == "created"
+
+
+def test_force_moves_a_task_from_queue_to_queue(server: Any) -> None:
+    queue, other = queue_of(server, "forced from"), queue_of(server, "forced to")
+    task = server.task()
+    server.call("tasks.enqueue", task=task, queue=queue)
+    server.refuse("tasks.enqueue", task=task, queue=other)
+    server.call("tasks.enqueue", task=task, queue=other, force=True)
+    assert (waiting(server, queue), waiting(server, other)) == ([], [task])
+    ended = server.task()
+    server.call("tasks.started", task=ended)
+    server.call("tasks.completed", task=ended)
+    server.refuse("tasks.enqueue", task=ended, queue=other)
+    server.call("tasks.enqueue", task=ended, queue=other, force=True)
+    assert waiting(server, other) == [task, ended]
+
+
+def test_a_task_may_wait_elsewhere_than_on_its_own_queue(server: Any) -> None:
+    queue, other = queue_of(server, "its own"), queue_of(server, "pending")
+    task = server.task()
+    server.refuse("tasks.enqueue", task=task, queue=other, update_execution_queue=False)
+    server.call("tasks.enqueue", task=task, queue=queue)
+    server.call("tasks.enqueue", task=task, queue=other, update_execution_queue=False)
+    assert (waiting(server, queue), waiting(server, other)) == ([], [task])
+    seen = server.call("tasks.get_by_id", task=task)["task"]
+    assert (seen["execution"]["queue"], seen["status"]) == (queue, "queued")
+
+
+def test_dequeue_to_another_status(server: Any) -> None:
+    queue, task = queue_of(server, "straight"), server.task()
+    server.call("tasks.enqueue", task=task, queue=queue)
+    server.refuse("tasks.dequeue", task=task, new_status="nothing")
+    server.call("tasks.dequeue", task=task, new_status="in_progress")
+    seen = server.call("tasks.get_by_id", task=task)["task"]
+    assert (seen["status"], waiting(server, queue)) == ("in_progress", [])
+    assert seen["started"]
+
+
+def test_only_what_can_run_is_queued_where_that_is_asked_for(server: Any) -> None:
+    queue = queue_of(server, "validated")
+    code = {"repository": "https://x/y.git", "entry_point": "train.py"}
+    runs, alone = server.task(script=code), server.task(script={"diff": "1", "entry_point": "a.py"})
+    empty, model = server.task(), server.call("models.create", name="m", uri="file:///m")["id"]
+    lost = server.task(script=code, models={"input": [{"name": "m", "model": model}]})
+    server.call("models.delete", model=model, force=True)
+    ids = [runs, empty, alone, lost]
+    answer = server.call("tasks.enqueue_many", ids=ids, queue=queue, validate_tasks=True)
+    assert waiting(server, queue) == [runs, alone]
+    said = {item["id"]: item["error"]["msg"] for item in answer["failed"]}
+    assert "script.entry_point" in said[empty]
+    assert "Invalid model id" in said[lost]
+    assert len(server.call("tasks.enqueue_many", ids=[empty], queue=queue)["succeeded"]) == 1

@@ -75,3 +75,10 @@ def test_another_application_needs_another_start(stack: Any, on_stack: Any, tmp_
     done = CliRunner().invoke(commands.up, ["--webapp", str(tmp_path)])
     assert done.exit_code == 1
     assert f"sightline down && sightline up --webapp {tmp_path}" in done.output
+
+
+@pytest.mark.stack
+def test_another_name_needs_another_start(stack: Any, on_stack: Any) -> None:
+    done = CliRunner().invoke(commands.up, ["--allow-host", "clearml.example.com"])
+    assert done.exit_code == 1
+    assert "sightline down && sightline up --allow-host clearml.example.com" in done.output

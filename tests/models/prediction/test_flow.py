@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -15,7 +15,7 @@ import pytest
 from models.data.pictures import PictureError
 from models.prediction import flow as flow_module
 from models.prediction.channel import Channel, Room
-from models.prediction.flow import Flow
+from models.prediction.flow import Flow, Looks
 from models.prediction.reading import Place, Waiting
 from models.reporting import Image
 from tests.models.prediction.conftest import Case, write_video
@@ -31,19 +31,45 @@ def waiting(number: int, pixels: int = 4, error: str = "", pause: float = 0) -> 
     return Waiting(Place(f"{number}", f"{number}", PurePosixPath(f"{number}")), pixels, decode)
 
 
-def numbers(images: list[Image]) -> list[int]:
+def numbers(images: Sequence[Image]) -> list[int]:
     return [int(image[0, 0, 0]) for image in images]
+
+
+def one_by_one(look: Callable[[Sequence[Image]], list[int]]) -> Looks:
+    def through(
+        batches: Iterable[Sequence[Image] | None],
+    ) -> Generator[list[int], None, None]:
+        for batch in batches:
+            if batch is not None:
+                yield look(batch)
+
+    return through
+
+
+def side_by_side(
+    batches: Iterable[Sequence[Image] | None],
+) -> Generator[list[int], None, None]:
+    """Keep three batches, as an engine set for throughput does, and give them when asked to."""
+    kept: list[list[int]] = []
+    for batch in batches:
+        if batch is not None:
+            kept.append(numbers(batch))
+        while kept and (batch is None or len(kept) > 3):
+            yield kept.pop(0)
+    yield from kept
 
 
 def flow(**more: int) -> tuple[Flow[int], list[int], list[tuple[str, str]]]:
     batches: list[int] = []
     problems: list[tuple[str, str]] = []
 
-    def look(images: list[Image]) -> list[int]:
+    def look(images: Sequence[Image]) -> list[int]:
         batches.append(len(images))
         return numbers(images)
 
-    made = Flow(look, lambda _, __, result: int(result), lambda *p: problems.append(p), **more)  # type: ignore[arg-type]
+    made = Flow(
+        one_by_one(look), lambda _, __, result: int(result), lambda *p: problems.append(p), **more
+    )
     return made, batches, problems
 
 
@@ -79,6 +105,50 @@ def test_no_more_is_read_than_is_needed_soon() -> None:
     assert not [t for t in threading.enumerate() if t.name in ("_read", "_infer")]
 
 
+@pytest.mark.parametrize("batch", [1, 3])
+def test_batches_side_by_side_keep_their_order_and_what_is_broken_falls_out(batch: int) -> None:
+    broken = {0, 1, 2, 17, 38, 39}
+    pauses = np.random.default_rng(1).uniform(0, 0.004, 40)
+    pictures = [
+        waiting(n, error="broken" if n in broken else "", pause=pauses[n]) for n in range(40)
+    ]
+    problems: list[str] = []
+    made: Flow[int] = Flow(
+        side_by_side,
+        lambda _, __, result: int(result),
+        lambda source, _: problems.append(source),
+        batch=batch,
+        workers=4,
+    )
+    assert list(made.run(pictures)) == [n for n in range(40) if n not in broken]
+    assert problems == [str(n) for n in sorted(broken)]
+
+
+def test_a_frame_s_result_does_not_wait_for_the_next_frame() -> None:
+    seen = threading.Event()
+
+    def camera() -> Iterator[Waiting]:
+        yield waiting(1)
+        assert seen.wait(10)
+        yield waiting(2)
+
+    made: Flow[int] = Flow(side_by_side, lambda _, __, result: int(result), lambda *_: None)
+    running = made.run(camera())
+    assert next(running) == 1
+    seen.set()
+    assert list(running) == [2]
+
+
+def test_what_is_under_way_gives_its_room_back_to_who_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(flow_module, "_MEMORY", 3 * 100)
+    made: Flow[int] = Flow(
+        side_by_side, lambda _, __, result: int(result), lambda *_: None, workers=2
+    )
+    assert list(made.run(waiting(n, pixels=70) for n in range(12))) == list(range(12))
+
+
 def test_large_pictures_go_in_smaller_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow_module, "_BATCH_MEMORY", 3 * 100)
     sizes = [30, 30, 30, 30, 100, 500, 10, 10]
@@ -100,7 +170,7 @@ def test_a_fault_in_any_thread_is_raised_and_ends_all(where: str) -> None:
                 yield Waiting(one.place, 4, lambda: {}["decoding"])  # type: ignore[dict-item]
             yield one
 
-    def look(images: list[Image]) -> list[int]:
+    def look(images: Sequence[Image]) -> list[int]:
         if where == "predict" and 20 in numbers(images):
             raise KeyError("predicting")
         return numbers(images)
@@ -110,7 +180,7 @@ def test_a_fault_in_any_thread_is_raised_and_ends_all(where: str) -> None:
             raise KeyError("rendering")
         return result
 
-    made: Flow[int] = Flow(look, render, lambda *_: None, workers=2)  # type: ignore[arg-type]
+    made: Flow[int] = Flow(one_by_one(look), render, lambda *_: None, workers=2)
     got = []
     with pytest.raises(KeyError, match=where[:4]):
         for one in made.run(pictures()):

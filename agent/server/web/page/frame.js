@@ -12,6 +12,7 @@ const PLACES = [
   {to: '/pipelines', text: 'Pipelines', icon: 'pipelines'},
   {to: '/datasets', text: 'Datasets', icon: 'datasets'},
   {to: '/models', text: 'Models', icon: 'models'},
+  {to: '/reports', text: 'Reports', icon: 'reports'},
   {to: '/workers-and-queues', text: 'Workers and queues', icon: 'workers'},
 ];
 

@@ -25,6 +25,8 @@ route('/projects/:project', () => import('./pages/projects.js'));
 route('/projects/:project/overview', () => import('./pages/projects.js'));
 route('/pipelines', () => import('./pages/pipelines.js'));
 route('/datasets', () => import('./pages/datasets.js'));
+route('/reports', () => import('./pages/reports.js'));
+route('/reports/:project/:report/*', () => import('./pages/report.js'));
 route('/models', () => import('./pages/models.js'));
 route('/workers-and-queues/*', () => import('./pages/workers.js'));
 

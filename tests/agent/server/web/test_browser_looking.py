@@ -199,3 +199,56 @@ def test_light_dark_and_narrow(browser: Any) -> None:
         browser.one(f"main {sign}")
         assert browser.run("return document.documentElement.scrollWidth") <= 390, path
     browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_report_is_read_and_edited(browser: Any, server: Any, filled: Any) -> None:
+    text = (
+        "# What came out\nAll **well**, see <script>alert(1)</script> [bad](javascript:alert(1)).\n"
+        "\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```\nx < y\n```\n"
+        f'<iframe src="/widgets/?type=scalar&tasks={filled["task"]}&metrics=loss"></iframe>\n'
+    )
+    made = server.call("reports.create", name="Findings", report=text, tags=["weekly"])
+    browser.open("/reports")
+    browser.click("td.main-cell a", "Findings")
+    browser.one(".prose h2", "What came out")
+    browser.one(".prose strong", "well")
+    browser.one(".prose td", "2")
+    browser.one(".prose code", "x < y")
+    browser.one(".prose p", "<script>alert(1)</script>")
+    assert browser.path == f"/reports/{made['project_id']}/{made['id']}"
+    assert not browser.all(".prose a", "bad")
+    browser.click(".head button", "Edit")
+    browser.fill("dialog textarea", "## Changed here")
+    browser.act("Edit this report", "Save")
+    browser.one(".prose h3", "Changed here")
+    browser.open(f"/reports/{made['project_id']}/{made['id']}")
+    server.call("reports.update", task=made["id"], report=text)
+    browser.click(".prose a.figure-link", "Figure: loss")
+    browser.one(".tabs a[aria-current]", "Scalars")
+
+
+def test_scalars_and_parameters_are_columns_that_sort(browser: Any, server: Any) -> None:
+    project = server.call("projects.create", name="Web columns")["id"]
+    for number, rate in enumerate(["0.5", "1e-3", "10"]):
+        lr = {"section": "Args", "name": "o.lr", "value": rate}
+        task = server.task(f"run {number}", project=project, hyperparams={"Args": {"o.lr": lr}})
+        server.add({"type": "training_stats_scalar", "task": task, "metric": "loss",
+                    "variant": "val", "iter": 1, "value": [0.2, 0.3, 0.1][number]})  # fmt: skip
+
+    def names() -> list[str]:
+        return browser.run(
+            "return [...document.querySelectorAll('td.main-cell a')].map(a => a.text.slice(-1))"
+        )
+
+    browser.open(f"/projects/{project}/tasks?order=name")
+    for name in ("loss/val", "Args/o.lr"):
+        browser.click(".filters button", "Columns")
+        browser.click("[role=menuitem]", name)
+        browser.one("th button", name)
+    browser.one("td.figure", "1e-3")
+    browser.click("th button", "loss/val")
+    browser.wait(lambda: names() == ["1", "0", "2"], "the greatest loss first")
+    browser.click("th button", "Args/o.lr")
+    browser.wait(lambda: names() == ["2", "0", "1"], "the greatest rate first")
+    browser.click("th button", "Args/o.lr")
+    browser.wait(lambda: names() == ["1", "0", "2"], "the least rate first")

@@ -23,6 +23,11 @@ export function datasetLink(task) {
   return `/datasets/simple/${projectOf(task)}/tasks/${task.id}`;
 }
 
+/** @param {{id: string, project?: any}} report */
+export function reportLink(report) {
+  return `/reports/${projectOf(report)}/${report.id}`;
+}
+
 /** @param {{project?: any}} thing */
 function projectOf(thing) {
   return (typeof thing.project === 'string' ? thing.project : thing.project?.id) || '*';

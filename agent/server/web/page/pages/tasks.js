@@ -24,7 +24,10 @@ export default async function tasks(context) {
   await learn('project', [project]);
   title(project ? nameOf('project', project) || 'Tasks' : 'All tasks');
 
-  const metrics = (query.get('columns') ?? '').split('|').filter(Boolean);
+  const chosen = (query.get('columns') ?? '').split('|').filter(Boolean);
+  const known = await valueColumns(project, signal);
+  const columns = chosen.filter((name) => known.has(name));
+  const paths = columns.map((name) => known.get(name) ?? '');
   const list = h('div', null);
   const pages = h('div', {class: 'pager'});
   const several = h('div', {class: 'several', role: 'toolbar', 'aria-label': 'With the picked tasks', hidden: true});
@@ -46,7 +49,7 @@ export default async function tasks(context) {
         ]},
         {title: 'Status', sort: 'status', cell: (task) => badge(task.status, task.status_reason)},
         {title: 'Type', sort: 'type', cell: (task) => task.type.replaceAll('_', ' ')},
-        ...metrics.map((name) => ({title: name, class: 'figure', cell: (/** @type {any} */ task) => number(metricOf(task, name))})),
+        ...columns.map((name, at) => ({title: name, sort: paths[at], class: 'figure', cell: (/** @type {any} */ task) => shownAs(valueAt(task, paths[at]))})),
         {title: 'Iteration', sort: 'last_iteration', class: 'figure', cell: (task) => number(task.last_iteration)},
         {title: 'Ran', class: 'figure clock', cell: (task) => duration(ran(task))},
         {title: 'Updated', sort: 'last_update', class: 'clock', cell: (task) => when(task.last_update)},
@@ -76,7 +79,7 @@ export default async function tasks(context) {
     const page = Number(query.get('page') ?? 0);
     const answer = await call(ACTION, {
       ...filters(query, project),
-      only_fields: metrics.length ? [...ROW, 'last_metrics'] : ROW,
+      only_fields: [...ROW, ...paths],
       order_by: [query.get('order') ?? '-last_update'],
       page,
       page_size: SIZE,
@@ -126,7 +129,7 @@ export default async function tasks(context) {
   put(root,
     head({crumbs: projectCrumbs(project), title: project ? nameOf('project', project).split('/').pop() : 'All tasks', below: projectTabs(params.project, 'tasks')}),
     h('div', {class: 'filters'}, search, state, kind,
-      menu('Columns', () => columnChoices(shown, metrics, (names) => { setQuery({columns: names.join('|') || null}); go(location.pathname + location.search, {replace: true}); }, signal), {text: 'Columns', class: 'quiet'}),
+      menu('Columns', () => columnChoices([...known.keys()], columns, (names) => { setQuery({columns: names.join('|') || null}); go(location.pathname + location.search, {replace: true}); }), {text: 'Columns', class: 'quiet'}),
       h('label', {class: 'tick'}, archive_, 'Archive'),
       !project && h('label', {class: 'tick', title: 'Steps of pipelines, datasets, templates'}, hidden, 'Hidden projects too')),
     several, list, pages);
@@ -162,50 +165,49 @@ async function any(body, place, signal) {
 }
 
 /**
- * The last value of `metric/variant`.
- * @param {any} task
- * @param {string} name
+ * What may be a column: the scalars and the parameters of a project's tasks, by the names that
+ * people know, with the fields that hold their values.
+ * @param {string | null} project
+ * @param {AbortSignal} signal
+ * @returns {Promise<Map<string, string>>}
  */
-export function metricOf(task, name) {
-  for (const variants of Object.values(task.last_metrics ?? {})) {
-    for (const entry of Object.values(/** @type {any} */ (variants))) {
-      if (`${entry.metric}/${entry.variant}` === name) return entry.value;
-    }
-  }
-  return null;
+async function valueColumns(project, signal) {
+  const where = project ? {project, include_subprojects: false} : {};
+  const [{metrics}, {parameters}] = await Promise.all([
+    call('projects.get_unique_metric_variants', where, {signal}),
+    call('projects.get_hyper_parameters', {project: '', ...where, page_size: 1000}, {signal}),
+  ]);
+  const dotted = (/** @type {string} */ name) => name.replaceAll('.', '%2E');
+  return new Map([
+    ...parameters.map((/** @type {any} */ one) => [`${one.section}/${one.name}`, `hyperparams.${dotted(one.section)}.${dotted(one.name)}.value`]),
+    ...metrics.map((/** @type {any} */ one) => [`${one.metric}/${one.variant}`, `last_metrics.${one.metric_hash}.${one.variant_hash}.value`]),
+  ]);
 }
 
 /**
- * @param {any[]} shown
+ * @param {any} task
+ * @param {string} path
+ */
+function valueAt(task, path) {
+  return path.split('.').reduce((/** @type {any} */ value, key) => value?.[key.replaceAll('%2E', '.')], task);
+}
+
+/** @param {any} value */
+function shownAs(value) {
+  return typeof value === 'number' ? number(value) : value ?? '';
+}
+
+/**
+ * @param {string[]} names
  * @param {string[]} chosen
  * @param {(names: string[]) => void} choose
- * @param {AbortSignal} signal
  * @returns {import('../parts/menu.js').Item[]}
  */
-function columnChoices(shown, chosen, choose, signal) {
-  const names = known.names.filter((name) => !chosen.includes(name));
-  learnMetrics(shown, signal);
+function columnChoices(names, chosen, choose) {
+  const others = names.filter((name) => !chosen.includes(name)).sort((a, b) => a.localeCompare(b, undefined, {numeric: true}));
   return [
     ...chosen.map((name) => ({text: `✓ ${name}`, act: () => choose(chosen.filter((other) => other !== name))})),
-    ...names.slice(0, 25).map((name) => ({text: name, act: () => choose([...chosen, name])})),
-    ...(names.length || chosen.length ? [] : [{text: 'No scalars in these tasks (or not read yet: open again)', act: () => {}, disabled: true}]),
+    ...others.slice(0, 200).map((name) => ({text: name, act: () => choose([...chosen, name])})),
+    ...(names.length ? [] : [{text: 'No scalars and no parameters in these tasks', act: () => {}, disabled: true}]),
   ];
-}
-
-/** @type {{names: string[]}} */
-const known = {names: []};
-
-/**
- * @param {any[]} shown
- * @param {AbortSignal} signal
- */
-async function learnMetrics(shown, signal) {
-  const {tasks: found} = await call('tasks.get_all', {id: shown.slice(0, 20).map((task) => task.id), only_fields: ['last_metrics'], search_hidden: true}, {signal});
-  const names = new Set();
-  for (const task of found) {
-    for (const variants of Object.values(task.last_metrics ?? {})) {
-      for (const entry of Object.values(/** @type {any} */ (variants))) names.add(`${entry.metric}/${entry.variant}`);
-    }
-  }
-  known.names = [...names].sort();
 }

@@ -7,6 +7,7 @@ const PATHS = {
   pipelines: 'M4 8h4v4H4zM16 4h4v4h-4zM16 14h4v4h-4zM8 10h3c3 0 2-4 5-4M8 10h3c3 0 2 6 5 6',
   datasets: 'M4 6c0-1.7 3.6-3 8-3s8 1.3 8 3-3.6 3-8 3-8-1.3-8-3zM4 6v12c0 1.7 3.6 3 8 3s8-1.3 8-3V6M4 12c0 1.7 3.6 3 8 3s8-1.3 8-3',
   models: 'M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9',
+  reports: 'M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6',
   workers: 'M4 5h16v6H4zM4 13h16v6H4zM7.5 8h.01M7.5 16h.01M11 8h5M11 16h5',
   tasks: 'M9 6h11M9 12h11M9 18h11M4.5 6h.01M4.5 12h.01M4.5 18h.01',
   search: 'M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l4.5 4.5',
