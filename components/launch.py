@@ -23,7 +23,7 @@ from components.failure import (
     say,
 )
 from components.options import Layer, OptionError, command_line_layer, flatten, options_of
-from components.run.door import Run, SupersededError
+from components.run.door import FurtherNodeEnd, Run, SupersededError
 from components.run.local import LocalRun
 from components.run.monitor import keep_failure
 from components.told import family_told
@@ -198,6 +198,10 @@ def _run(stage: Stage[Any, Any], config: Any, options: Mapping[str, str], task: 
         result = stage.function(config, door)
         fields = result.model_dump(mode="json")
         run.finish(fields)
+    except FurtherNodeEnd:
+        run.end()
+        task.close()
+        return OK
     except SupersededError as error:
         say(f"{error}; this attempt ends without writing anything")
         # No at-exit handler may run: the SDK's would set the status of a task that isn't ours.

@@ -12,8 +12,10 @@ from pydantic import Field
 from components.packages import labels_of, metadata_of, record_training, with_models
 from components.prepared import prepared_dataset
 from components.run import Run
+from components.run.door import FurtherNodeEnd
 from components.stage import Stage, StageOptions, StageResult
 from models.families import Checkpoints, WithModels, family
+from models.reporting import Silence
 
 if TYPE_CHECKING:
     from models.package import ModelPackage
@@ -52,6 +54,7 @@ def train(config: TrainConfig, run: Run) -> TrainResult:
 
     Raises:
         ValueError: no such dataset, or one that can't be trained on.
+        FurtherNodeEnd: this was a further node of a training; the first one keeps the result.
     """
     found = family(config.family)
     data = prepared_dataset(run, config.dataset, config.family, keep=config.keep_local)
@@ -66,9 +69,16 @@ def train(config: TrainConfig, run: Run) -> TrainResult:
     options = asked
     if isinstance(found, WithModels):
         options = with_models(asked, found.models_needed(asked), run)
-    place = Checkpoints(run.folder / "training", resume, run.save_checkpoint, run.stop_requested)
-    with together(config.family, data.folder, options, place):
-        done = found.train(data.folder, options, place, run)
+    mine = Checkpoints(run.folder / "training", resume, run.save_checkpoint, run.stop_requested)
+    with (
+        run.nodes(options.nodes) as node,
+        together(config.family, data.folder, options, mine, node) as place,
+    ):
+        if not node.first:
+            place = Checkpoints(place.folder, place.resume, lambda _: None)
+        done = found.train(data.folder, options, place, run if node.first else Silence())
+    if not node.first:
+        raise FurtherNodeEnd
     package = record_training(done, run, data.copy, asked)
     for name, value in done.metrics.items():
         run.value(f"val/{name}", value)

@@ -66,6 +66,7 @@ def launch_checked(plan: Plan, code: CodeState, parent: str = "") -> tuple[str, 
     if problems := queues.missing(controller, known):
         raise ValueError("\n".join(problems))
     warnings = queues.unserved({**plan.queues, **controller}, known)
+    warnings += queues.too_few(plan.agents_at_once, known)
     made = _make(plan, code, parent)
     tasks.enqueue(made, known[home].id)
     return made, warnings

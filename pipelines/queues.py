@@ -79,3 +79,18 @@ def unserved(wanted: Mapping[str, Iterable[str]], queues: Mapping[str, Queue]) -
         for name, users in wanted.items()
         if name in queues and not queues[name].agents
     ]
+
+
+def too_few(wanted: Mapping[str, tuple[str, int]], queues: Mapping[str, Queue]) -> list[str]:
+    """Say which stages need more agents at once than serve their queue.
+
+    Args:
+        wanted: by stage its queue, and how many agents it needs at once.
+        queues: the queues there are.
+    """
+    return [
+        f"{stage} needs {count} agents of the queue '{name}' at once, and "
+        f"{len(queues[name].agents)} serve(s) it: it will wait for more"
+        for stage, (name, count) in wanted.items()
+        if name in queues and 0 < len(queues[name].agents) < count
+    ]

@@ -137,6 +137,12 @@ class Plan:
             found.setdefault(self.queue(name), []).append(name)
         return found
 
+    @property
+    def agents_at_once(self) -> dict[str, tuple[str, int]]:
+        """Stages that run on several agents: the queue, and how many."""
+        counts = {name: int(values.get("nodes") or 1) for name, values in self.options.items()}
+        return {name: (self.queue(name), count) for name, count in counts.items() if count > 1}
+
 
 def read_recipe(path: Path | None, arguments: Sequence[str] = ()) -> Recipe:
     """Read a recipe file and override it with `key=value` arguments.

@@ -36,8 +36,13 @@ _TURN_SECONDS = 0.0005
 with Python's 5 ms would wait as long each time while another thread takes in a large batch."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until a signal ends the process; returns the exit code."""
+def main(arguments: Sequence[str] | None = None, *, succeeds: bool = False) -> int:
+    """Serve until a signal ends the process; returns the exit code.
+
+    Args:
+        arguments: The command line; the process's own if None.
+        succeeds: Another server has just died on the same state.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = _settings(arguments)
     os.umask(0o077)  # what people upload and the tokens' key are the owner's alone
@@ -45,10 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     guardian = None
     if settings.restart:
         guardian = guarded()
+        succeeds = succeeds or guardian.succeeds
         port = settings.port if guardian.port is None else guardian.port
         settings = replace(settings, port=port, started=time.time())
+    # A server that has just died may hold its lock and its port for another moment.
+    patience = _DYING_SECONDS if succeeds else 0.0
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        return _serve(settings, guardian, sys.argv[1:] if arguments is None else arguments)
+        return _serve(settings, guardian, words, patience)
     finally:
         if guardian is not None:
             guardian.end()
@@ -61,11 +70,11 @@ def load() -> None:
         importlib.import_module(name)
 
 
-def _serve(settings: Settings, guardian: Guardian | None, arguments: Sequence[str]) -> int:
+def _serve(
+    settings: Settings, guardian: Guardian | None, arguments: Sequence[str], patience: float
+) -> int:
     try:
         settings.state.mkdir(parents=True, exist_ok=True)
-        # A server that has just died may hold these for another moment.
-        patience = _DYING_SECONDS if guardian and guardian.port is not None else 0.0
         lock = _patiently(patience, lambda: _lock(settings.state))
         state_id(settings.state)
         listener = _patiently(patience, lambda: _listen(settings.host, settings.port))

@@ -90,14 +90,14 @@ TASKS = Collection(
     columns=(
         "name", "project", "parent", "type", "status", "user", "created", "started", "completed",
         "last_update", "last_change", "tags", "system_tags", "active_duration", "comment",
-        "last_iteration", "status_changed", OUTLINE, JOB, INPUTS,
+        "last_iteration", "status_changed", "published", OUTLINE, JOB, INPUTS,
     ),
     indexes=(("parent",), ("name",), (JOB,), (INPUTS, "id"), STATISTICS),
     lists_by=(("last_update",), ("project", "last_update"), ("status", "last_update")),
     filtered=(
         "id", "name", "project", "parent", "type", "status", "user", "tags", "system_tags",
         "comment", "created", "started", "completed", "last_change", "last_iteration",
-        "active_duration", "status_changed", OUTLINE,
+        "active_duration", "status_changed", "published", OUTLINE,
     ),
     parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
     valued=frozenset({"hyperparams", "last_metrics"}),

@@ -33,12 +33,15 @@ class Guardian:
     Args:
         process: The guardian's process id.
         pipe: The server's end of the pipe.
-        port: The port of the server before this one; None for the first.
+        port: The port of the server before this one, if it came so far as to have one.
+        succeeds: Whether there was a server before this one.
     """
 
-    def __init__(self, process: int, pipe: int, port: int | None) -> None:
+    def __init__(self, process: int, pipe: int, port: int | None, *, succeeds: bool) -> None:
+        self.succeeds = succeeds
+        """Whether this server takes the place of one that has just died."""
         self.port = port
-        """Where the server before this one listened; None if this is the first."""
+        """Where the server before this one listened."""
         self._process = process
         self._pipe = pipe
         self._arguments: list[str] = []
@@ -90,7 +93,7 @@ def guarded() -> Guardian:
     """
     gc.freeze()  # what is loaded stays shared
     port: int | None = None
-    short = 0
+    lives = short = 0
     while True:
         reading, writing = os.pipe()
         began = time.monotonic()
@@ -102,7 +105,8 @@ def guarded() -> Guardian:
                 port = _wait(reading) or port
         if process:
             os.close(reading)
-            return Guardian(process, writing, port)
+            return Guardian(process, writing, port, succeeds=lives > 0)
+        lives += 1
         short = short + 1 if time.monotonic() - began < _SHORT_LIFE else 0
         if short >= _PATIENCE:
             time.sleep(_PAUSE)
@@ -133,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     server.load()
     _wait(int(arguments[0]))
     titles.show([sys.executable, "-m", "agent.server", *arguments[1:]])
-    return server.main(arguments[1:])
+    return server.main(arguments[1:], succeeds=True)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from models.reporting import Image, Reporter
+from models.training.nodes import Node
 
 
 class SupersededError(Exception):
     """Another attempt has taken over this task: this one must end without writing anything."""
+
+
+class FurtherNodeEnd(Exception):  # noqa: N818 - no error: the way out of a stage without a result
+    """A further node of a training is done; the first one keeps the result."""
 
 
 @dataclass(frozen=True)
@@ -224,4 +230,11 @@ class Run(Reporter, Protocol):
         """Tell whether someone asked the run to end early and keep what it has.
 
         From the first call on, a Ctrl-C is such a request; a second Ctrl-C ends at once.
+        """
+
+    def nodes(self, count: int) -> AbstractContextManager[Node]:
+        """Bring so many agents together for what runs inside, and tell which of them this one is.
+
+        Raises:
+            ValueError: there is no agent to bring together with others.
         """

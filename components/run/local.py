@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from components.run.records import (
 )
 from components.run.stop import StopRequest
 from models.reporting import Image
+from models.training.nodes import ALONE, Node
 
 
 class LocalRun:
@@ -257,6 +259,19 @@ class LocalRun:
         draft = target.with_suffix(".part")
         shutil.copy2(path, draft)
         draft.replace(target)
+
+    def nodes(self, count: int) -> AbstractContextManager[Node]:
+        """Refuse more than one: there are no agents here.
+
+        Raises:
+            ValueError: `count` is above 1.
+        """
+        if count > 1:
+            raise ValueError(
+                f"nodes={count} trains on several agents of a ClearML server, which a local run "
+                "hasn't; use devices for several processes here"
+            )
+        return nullcontext(ALONE)
 
     def stop_requested(self) -> bool:
         """Tell whether Ctrl-C was pressed since the first call."""

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from components.run.api import call, find_project
 from components.run.attempt import Attempt, Throttle
 from components.run.checkpoints import Checkpoints
 from components.run.door import Champion, DatasetCopy, DatasetRef, ModelCopy, ModelRef
+from components.run.nodes import Nodes
 from components.run.progress import Progress
 from components.run.records import file_name, plain
 from components.run.stop import StopRequest
@@ -29,6 +31,7 @@ from components.run.tracked_models import (
     save_model,
 )
 from models.reporting import Image
+from models.training.nodes import Node
 
 RESULT = "result"
 """Artifact with the whole result as JSON."""
@@ -241,6 +244,10 @@ class ClearMLRun:
         """Upload a checkpoint, unless the last upload was a moment ago."""
         self.attempt.check()
         self._checkpoints.save(path)
+
+    def nodes(self, count: int) -> AbstractContextManager[Node]:
+        """Bring further agents of this task's queue together with this one."""
+        return Nodes(self._task, self.attempt, self.log).join(count)
 
     def stop_requested(self) -> bool:
         """Tell whether Ctrl-C was pressed or the task aborted since the first call."""

@@ -80,10 +80,11 @@ def choose_device(options: TrainingOptions) -> Device:
         raise ValueError("precision=fp16 needs a GPU; on a CPU use auto, bf16 or float32")
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1 and options.devices > 1:
+    if world == 1 and options.devices * options.nodes > 1:
+        asked = f"nodes={options.nodes}" if options.nodes > 1 else f"devices={options.devices}"
         raise ValueError(
-            f"devices={options.devices}: nobody started the other processes; use the train stage, "
-            f"torchrun, or models.training.companions.together"
+            f"{asked}: nobody started the other processes; use the train stage, torchrun, or "
+            f"models.training.companions.together"
         )
     return Device(
         accelerator="cuda" if cuda else "cpu",

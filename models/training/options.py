@@ -107,7 +107,10 @@ class TrainingOptions(Options):
     devices: int = Field(1, ge=1, le=64)
     """Processes on this machine that train one model together, each on a GPU of its own or, with
     device=cpu, on a share of the cores; each takes `batch_size` pictures a batch. torchrun does
-    the same from outside, and for several machines."""
+    the same from outside."""
+    nodes: int = Field(1, ge=1, le=64)
+    """Machines that train one model together, each with `devices` processes: further agents of the
+    task's queue, as many as that must be free at once. Only for a task that an agent runs."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Every random choice is a function of the seed, the epoch and the picture or step."""
     threads: int = Field(0, ge=0)

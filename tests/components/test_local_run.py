@@ -148,3 +148,11 @@ def test_ctrl_c_is_a_request_once_the_run_listens(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGINT)
     run.finish({})
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_several_nodes_need_agents(tmp_path: Path) -> None:
+    run = LocalRun(tmp_path, "train", quiet=True)
+    with run.nodes(1) as node:
+        assert node.first
+    with pytest.raises(ValueError, match="nodes=2 trains on several agents of a ClearML server"):
+        run.nodes(2)

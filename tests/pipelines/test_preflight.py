@@ -88,3 +88,13 @@ def test_relative_sources_are_made_absolute(
     assert absolute_source("raw") == str(tmp_path / "raw")
     for other in ("synthetic", "https://example.com/raw.zip", "not-there"):
         assert absolute_source(other) == other
+
+
+def test_a_stage_that_needs_more_agents_at_once_than_there_are_is_told_of() -> None:
+    plan = check(read_recipe(None, ["pipeline=detection", "train.nodes=3"]))
+    assert plan.agents_at_once == {"train": ("gpu", 3)}
+    (line,) = preflight.queues.too_few(plan.agents_at_once, QUEUES)
+    assert line.startswith("train needs 3 agents of the queue 'gpu' at once, and 1 serve(s) it")
+    three = {"gpu": Queue("id", "gpu", ("a", "b", "c"), ())}
+    assert preflight.queues.too_few(plan.agents_at_once, three) == []
+    assert check(read_recipe(None, ["pipeline=detection"])).agents_at_once == {}

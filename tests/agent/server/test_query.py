@@ -9,7 +9,7 @@ import pytest
 
 from agent.server import clock
 from agent.server.credentials import Keys, User
-from agent.server.documents import TASKS
+from agent.server.documents import PROJECTS, TASKS
 from agent.server.errors import BadRequestError
 from agent.server.query import compile_filters, compile_order
 from agent.server.registry import Call
@@ -252,3 +252,20 @@ def test_pages_are_the_same_from_either_end(
     monkeypatch.setattr(listing, "_FAR", 0)
     assert pages() == forwards
     assert sum(map(len, forwards)) == (23 if not filters else 15)
+
+
+def test_order_by_the_name_behind_an_id(tmp_path: Path) -> None:
+    db = Store(tmp_path / "server.db").writer
+    for identity, name in (("p", "zebra"), ("q", "apple")):
+        db.insert(PROJECTS, {"id": identity, "name": name})
+    for identity, project, parent in (("1", "p", None), ("2", "q", "1"), ("3", None, "2")):
+        db.insert(TASKS, {"id": identity, "name": f"n{identity}", "project": project,
+                          "parent": parent})  # fmt: skip
+
+    def order(*names: str) -> str:
+        found = db.select(TASKS, order=compile_order(TASKS, list(names)), limit=9)
+        return "".join(task["id"] for task in found)
+
+    assert order("project.name") == "321"
+    assert order("-project.name") == "123"
+    assert order("-parent.name", "name") == "321"

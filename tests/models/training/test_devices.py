@@ -78,9 +78,10 @@ def test_workers(
     assert Device(accelerator, "32-true", 1, 1).workers(options) == expected
 
 
-def test_further_devices_that_nobody_started_are_pointed_out(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("asked", ["devices", "nodes"])
+def test_further_processes_that_nobody_started_are_pointed_out(
+    asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with pytest.raises(ValueError, match="devices=2: nobody started the other processes"):
-        choose_device(TrainingOptions(devices=2, device="cpu"))
+    with pytest.raises(ValueError, match=f"{asked}=2: nobody started the other processes"):
+        choose_device(TrainingOptions.model_validate({asked: 2, "device": "cpu"}))
