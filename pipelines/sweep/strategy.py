@@ -328,7 +328,8 @@ class Strategy(SearchStrategy):  # type: ignore[misc]
         with self.lock:
             one.status = _STATUS[outcome.end]
             self.study.tell(one.number, outcome)
-        log(f"{one.stage}: {one.status}" + (f": {one.reason}" if one.reason else ""))
+        reason = one.reason.removeprefix(f"{one.status}: ")
+        log(f"{one.stage}: {one.status}" + (f": {reason}" if reason else ""))
         self.changed.set()
 
     def _is_enough(self) -> bool:

@@ -30,7 +30,7 @@ def test_killed_controller_and_killed_agent_cost_no_trial_and_a_crash_costs_one(
     sweep = sweeps.launch(f"base={base}", f"trials={TRIALS}", "lost_after=12", *SPACE)
 
     # The controller, with its agent, when five trials have ended and two run.
-    sweeps.wait(sweep, 300, until=ended(5))
+    sweeps.wait(sweep, 700, until=ended(5))
     kill(agent_pid(stack_home, "services"))
     running = {t["id"] for t in sweeps.trials(sweep) if t["status"] in ("queued", "in_progress")}
     start_again(stack_home, "services")
@@ -39,13 +39,13 @@ def test_killed_controller_and_killed_agent_cost_no_trial_and_a_crash_costs_one(
     wait_for(lambda: "goes on with" in sweeps.pipelines.log(sweep), 120)
 
     # An agent, with its trial.
-    sweeps.wait(sweep, 300, until=ended(7))
+    sweeps.wait(sweep, 700, until=ended(7))
     name = agents_of(stack_home)[0]
     wait_for(lambda: runs(sweeps, sweep, name), 120)
     kill(agent_pid(stack_home, name))
     start_again(stack_home, name)
 
-    state = sweeps.wait(sweep, 600)
+    state = sweeps.wait(sweep, 900)
     assert sweeps.pipelines.task(sweep)["status"] == "completed", state
     trials = sweeps.trials(sweep)
     assert [number(one) for one in trials] == list(range(TRIALS))

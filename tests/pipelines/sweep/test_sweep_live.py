@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipelines.sweep.conftest import SPACE, Sweeps, drawn, number
+from tests.pipelines.sweep.conftest import ROOT, SPACE, Sweeps, drawn, number
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -117,3 +117,18 @@ def test_what_is_not_there_is_said_at_the_launch(
     done = sweeps.pipelines.command("sweep", f"base={first['base']}", *SPACE, *arguments)
     assert done.returncode == 1
     assert done.stderr.strip().endswith(line)
+
+
+def test_a_sweep_can_be_registered_as_a_draft(sweeps: Sweeps) -> None:
+    file = ROOT / "configs" / "sweeps" / "rice.yaml"
+    done = sweeps.pipelines.command("register", str(file))
+    assert done.returncode == 0, done.stderr
+    kind, name, put, task = done.stdout.split()
+    assert (kind, name, put) == ("sweep", "rice-sweep", "made")
+    draft = sweeps.pipelines.task(task)
+    assert (draft["status"], draft["type"]) == ("created", "controller")
+    assert draft["script"]["entry_point"] == "-m pipelines.sweep.run"
+    options = draft["hyperparams"]["Args"]
+    assert json.loads(options["space.optimizer.lr"]["value"])["log"] == "true"
+    assert "learning rate" in options["space.optimizer.lr"]["description"].lower()
+    assert options["trials"]["value"] == "12" and options["epochs"]["value"] == "4"

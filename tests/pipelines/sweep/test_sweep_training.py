@@ -49,7 +49,7 @@ def test_twelve_trainings_and_what_is_made_of_the_best(
     released = [task for task in sweeps.pipelines.children(sweep) if task["type"] == "controller"]
     assert len(released) == 1 and state.ending is not None
     assert any(released[0]["id"] in line for line in state.ending)
-    end = sweeps.pipelines.wait(released[0]["id"], 600)
+    end = sweeps.pipelines.wait(released[0]["id"], 1500)
     assert {step.status for step in end.steps.values()} == {"completed"}, end
     name = released[0]["name"].partition(" #")[0]
     best = next(one for one in trials if name == release_name("tiny", number(one)))

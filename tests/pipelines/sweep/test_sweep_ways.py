@@ -93,9 +93,9 @@ def test_an_aborted_trial_costs_itself_and_a_stopped_sweep_goes_on_with_the_othe
     sweeps.wait(sweep)
     wait_for(lambda: sweeps.trials(sweep)[1]["status"] == "stopped")
     assert sweeps.pipelines.task(sweep)["status"] == "stopped"
-    done = sweeps.pipelines.command("resume", "stopped", "--wait")
+    done = sweeps.pipelines.command("resume", "stopped")
     assert done.returncode == 0, done.stdout + done.stderr
-    state = sweeps.wait(sweep)
+    state = sweeps.wait(sweep, 400)
     ends = [step.status for step in state.steps.values()]
     assert ends == ["failed", "completed", "completed"]
     assert [number(one) for one in sweeps.trials(sweep)] == [0, 1, 2]
