@@ -178,6 +178,8 @@ def jwt(**claims: Any) -> str:
         (None, jwt(exp=time.time() - 7200), "expired 2 hours ago"),
         (None, jwt(exp=time.time() + 7200), "refuses CLEARML_AUTH_TOKEN"),
     ],
+    # Each process of the tests has to find the same names.
+    ids=["none", "unknown keys", "expired token", "forged token"],
 )
 def test_credentials_that_are_no_good(
     stack: LocalStack, keys: Credentials | None, token: str, said: str
