@@ -47,7 +47,7 @@ if "portable" not in queues.read_queues():
     real("queues.create", name="portable")
 recipe = read_recipe(None, ["pipeline=data", f"project={project}", "queue.services=portable"])
 for _ in range(2):
-    (draft, *_), = [list(registering.register([recipe], [("train", "ocr")], project))]
+    draft, *_ = registering.register([recipe], stages=[("train", "ocr")], project=project)
 base = draft.task
 run, _ = launch_once(Event("x", "y", "z"), base, {"seed": "3"}, "portable", "why")
 launch_once(Event("x", "y", "z"), base, {"seed": "3"}, "portable", "why")

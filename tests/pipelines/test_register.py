@@ -170,7 +170,11 @@ def test_an_impossible_value_is_refused_with_the_reason_in_the_status_message(
             lines
         )
         assert "registered" not in task["tags"]
-        assert f"{option}: expected " in pipelines.log(run)
+        # The agent sends the last lines of a process a little later than the status is there.
+        deadline = time.monotonic() + 60
+        while f"{option}: expected " not in pipelines.log(run):
+            assert time.monotonic() < deadline, pipelines.log(run)
+            time.sleep(0.2)
 
 
 def test_what_is_needed_and_empty_is_named(
