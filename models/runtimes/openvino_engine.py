@@ -140,6 +140,12 @@ class _Graphs:
         self.artifact = package.artifact("openvino", options.precision)
         self._core: Any = self.openvino.Core()
         self.device = _device(self._core, options.device)
+        if options.arithmetic == "bfloat16" and not computes_bfloat16(self._core, self.device):
+            # Without a word it would compute in float32.
+            raise ValueError(
+                f"openvino doesn't compute in bfloat16 on {self.device} of this machine; use "
+                f"float32"
+            )
         self._settings = {
             "PERFORMANCE_HINT": options.mode.upper(),
             # Left to itself it takes bf16 where the CPU has it.
@@ -163,6 +169,11 @@ class _Graphs:
             raise ValueError(
                 f"{self._file} is no model that OpenVINO loads on {self.device}: {line}"
             ) from error
+
+
+def computes_bfloat16(core: Any, device: str = "CPU") -> bool:
+    """Say whether a device has instructions for bfloat16."""
+    return "BF16" in core.get_property(device, "OPTIMIZATION_CAPABILITIES")
 
 
 def _weights(package: ModelPackage, artifact: Artifact) -> str:

@@ -27,6 +27,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import openvino
 
 from models.detection.dataset import read_picture
 from models.detection.networks.options import NetworkOptions
@@ -43,6 +44,7 @@ from models.package import (
     Preprocessing,
 )
 from models.runtimes import RUNTIMES, Predictor, load_predictor
+from models.runtimes.openvino_engine import computes_bfloat16
 from models.runtimes.timing import median_ms
 
 
@@ -121,7 +123,9 @@ def table(
                 continue
             modes: list[dict[str, Any]] = [{}]
             if runtime == "openvino":
-                modes += [{"arithmetic": "bfloat16"}, {"mode": "throughput"}]
+                if computes_bfloat16(openvino.Core()):
+                    modes.append({"arithmetic": "bfloat16"})
+                modes.append({"mode": "throughput"})
             if runtime == "torch" and compiled:
                 modes.append({"compiled": True})
             for mode in modes:
