@@ -58,7 +58,7 @@ browser:
 	fi; \
 	echo "Chromium and its driver aren't here and can't be installed: the tests of pages are skipped."
 
-test: install browser ## Run the tests (about 20 minutes on 2 cores)
+test: install browser ## Run the tests
 	@for part in $(TESTS); do $(PYTEST) -m "not slow" $$part || exit 1; done
 
 test-all: install browser ## Run the long tests too: kill series, fuzzing, real trainings

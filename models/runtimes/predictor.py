@@ -46,7 +46,7 @@ class Predictor:
         self.runtime = runtime
         self.engine = engine
         self.batch_size = batch_size
-        # Asked once: of a protocol it takes as long as a small network.
+        # Asked once, not for each call: of a protocol `isinstance` looks at every member.
         self._streaming = engine if isinstance(engine, StreamingEngine) else None
         self._preprocessing = package.card.preprocessing
         kind = family(package.card.family)
