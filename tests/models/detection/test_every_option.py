@@ -45,6 +45,8 @@ SHOWN: dict[type[BaseModel], dict[str, str]] = {
         "models/training/test_devices.py::test_workers": "workers",
         "components/test_devices_stage.py::"
         "test_two_processes_share_the_data_and_one_speaks": "devices",
+        "models/training/test_nodes.py::"
+        "test_all_machines_end_with_the_weights_of_as_many_processes_on_one": "nodes",
         f"{TRAINING}test_training_runs_in_as_many_threads_as_asked": "threads",
         f"{TRAINING}test_validations_and_samples_come_as_often_as_asked": """
             validate_every samples.count samples.every""",
