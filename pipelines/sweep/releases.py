@@ -15,7 +15,7 @@ from pipelines.console import log
 from pipelines.launch import launch_checked
 from pipelines.preflight import settle
 from pipelines.recipe import Recipe
-from pipelines.sweep.ending import model_of
+from pipelines.sweep.closing import model_of
 from pipelines.sweep.plan import STAGE, SweepPlan
 from pipelines.sweep.trials import Trial
 

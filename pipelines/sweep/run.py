@@ -20,8 +20,8 @@ from pipelines import tasks
 from pipelines.process import code_of, listen, parameters_of, patiently, recipe_of, run_controller
 from pipelines.state import COMPLETED, STATE_KEY, PipelineState, stored_state
 from pipelines.sweep.bases import settled
+from pipelines.sweep.closing import ending_lines
 from pipelines.sweep.drawing import draw
-from pipelines.sweep.ending import ending_lines
 from pipelines.sweep.plan import STAGE, Sweep, SweepPlan
 from pipelines.sweep.releases import start_releases
 from pipelines.sweep.trials import Trial

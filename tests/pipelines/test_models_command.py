@@ -52,7 +52,8 @@ def test_latency_is_measured_on_request() -> None:
 
 def test_listing_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from pipelines.models_command import listing; assert listing('', None, False);"
+        "import sys; from pipelines.commands.models import listing\n"
+        "assert listing('', None, False)\n"
         "print([m for m in ('torch', 'timm', 'transformers') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

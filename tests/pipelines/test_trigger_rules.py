@@ -115,7 +115,7 @@ def test_when_a_schedule_is_due() -> None:
 def test_a_mistake_on_the_command_line(
     arguments: list[str], line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.trigger_command._activate", lambda: None)
+    monkeypatch.setattr("pipelines.commands.trigger.activate", lambda: None)
     done = CliRunner().invoke(main, ["trigger", *arguments])
     assert done.exit_code != 0
     assert line in done.output, done.output

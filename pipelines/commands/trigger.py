@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
-from pipelines.register_command import MODES
+from pipelines.commands.shared import activate, code_option, file_and_options
 from pipelines.user_errors import one_line_errors
 
 _RECIPE = "RECIPE.yaml [KEY=VALUE]..."
@@ -33,14 +32,7 @@ def trigger() -> None:
 def _making(command: Callable[..., None]) -> Callable[..., None]:
     """The options of all that make a trigger."""
     for option in (
-        click.option(
-            "--code",
-            type=click.Choice(MODES),
-            default="auto",
-            envvar="SIGHTLINE_CODE",
-            show_default=True,
-            help="Where agents get the code: this disk, or the git remote.",
-        ),
+        code_option,
         click.option("--project", help="ClearML project.  [default: the recipe's, or Sightline]"),
         click.option(
             "--queue", default="services", show_default=True, help="Queue of the service."
@@ -113,7 +105,7 @@ def schedule(recipe_and_options: tuple[str, ...], **options: Any) -> None:
 @one_line_errors
 def list_() -> None:
     """List the triggers: id, status, what for, and what each did last."""
-    _activate()
+    activate()
     from pipelines.triggers.making import listed
 
     found = listed()
@@ -130,7 +122,7 @@ def list_() -> None:
 @one_line_errors
 def stop(name_or_id: str) -> None:
     """Stop a trigger, given by its id, the beginning of it, or its name."""
-    _activate()
+    activate()
     from pipelines.triggers.making import stop as end
 
     found = end(name_or_id)
@@ -142,7 +134,7 @@ def stop(name_or_id: str) -> None:
 @one_line_errors
 def start(name_or_id: str) -> None:
     """Have a trigger go on that was stopped, failed or killed."""
-    _activate()
+    activate()
     from pipelines.triggers.making import start as go_on
 
     found = go_on(name_or_id)
@@ -154,14 +146,9 @@ def _make(
 ) -> None:
     from pipelines.recipe import read_recipe
 
-    files = [word for word in recipe_and_options if "=" not in word]
-    given = [word for word in recipe_and_options if "=" in word]
-    if len(files) > 1:
-        raise click.UsageError(f"'{files[1]}' isn't KEY=VALUE, as in epochs=20")
     project, queue, code = options.pop("project"), options.pop("queue"), options.pop("code")
-    given += [f"project={project}"] if project else []
-    wanted = read_recipe(Path(files[0]) if files else None, given)
-    _activate()
+    wanted = read_recipe(*file_and_options(recipe_and_options, project=project))
+    activate()
     from pipelines.triggers.making import make
 
     options = {name: value for name, value in options.items() if value is not None}
@@ -171,9 +158,3 @@ def _make(
     else:
         click.echo(f"trigger '{found.name}' is there already ({found.status}): {found.id}")
         click.echo("the runs that it starts have the code and the options of now")
-
-
-def _activate() -> None:
-    from agent.stack import activate
-
-    activate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pipelines.commands.shared import activate
 from pipelines.user_errors import one_line_errors
 
 _project = click.option(
@@ -22,7 +23,7 @@ def champions(name: str | None, project: str) -> None:
     """
     from components.run import champions as registry
 
-    _activate()
+    _connect()
     home, short, found = registry.place_of(f"{name or ''}", project)
     models = registry.published(found, short or None) if found else []
     if name is None:
@@ -51,7 +52,7 @@ def promote(model: str, why: str, project: str) -> None:
     """
     from components.run import champions as registry
 
-    _activate()
+    _connect()
     found = registry.find_published(model, project)
     before = registry.promote(found, why)
     holder = registry.find_champion(found.name, found.project)
@@ -74,13 +75,12 @@ def rollback(name: str, why: str, project: str) -> None:
     """
     from components.run import champions as registry
 
-    _activate()
+    _connect()
     was, now = registry.roll_back(name, project, why)
     click.echo(f"{now.name}: {now.id} is the champion again, in place of {was.id}")
 
 
-def _activate() -> None:
-    from agent.stack import activate
+def _connect() -> None:
     from components.run.start import connect
 
     activate()

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
+from pipelines.commands.shared import activate, code_option
 from pipelines.user_errors import one_line_errors
-
-MODES = ("auto", "local", "remote")
 
 
 @click.command()
@@ -16,14 +15,7 @@ MODES = ("auto", "local", "remote")
     "recipes", nargs=-1, metavar="[RECIPE.yaml]...", type=click.Path(exists=True, path_type=Path)
 )
 @click.option("--project", default="Sightline", show_default=True, help="ClearML project.")
-@click.option(
-    "--code",
-    type=click.Choice(MODES),
-    default="auto",
-    envvar="SIGHTLINE_CODE",
-    show_default=True,
-    help="Where agents get the code: this disk, or the git remote.",
-)
+@code_option
 @one_line_errors
 def register(recipes: tuple[Path, ...], project: str, code: str) -> None:
     """Put pipelines and stages on the server, to be started from the web UI.
@@ -36,7 +28,6 @@ def register(recipes: tuple[Path, ...], project: str, code: str) -> None:
     changed. Edits of a draft are overwritten then, those of its clones aren't.
 
     \b
-    \b
       sightline register
       sightline register configs/detection/bccd.yaml configs/sweeps/rice.yaml
     """  # noqa: D301 - \b keeps the lines as they are
@@ -46,8 +37,6 @@ def register(recipes: tuple[Path, ...], project: str, code: str) -> None:
     own = [f"project={project}"]
     sweeps = [read_sweep(path, own) for path in recipes if is_sweep(path)]
     read = [read_recipe(path, own) for path in recipes if not is_sweep(path)]
-    from agent.stack import activate
-
     activate()
     from pipelines import registering
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from components.code import MODES
+from pipelines.commands.shared import (
+    activate,
+    file_and_options,
+    launch_options,
+    say_queued,
+    watched,
+)
 from pipelines.user_errors import one_line_errors
 
 _HELP = """Search for the best options of a training, many trials at a time.
@@ -50,18 +54,7 @@ class _Explained(click.Command):
 
 @click.command(cls=_Explained, help=_HELP)
 @click.argument("sweep_and_options", nargs=-1, metavar="SWEEP.yaml [KEY=VALUE]...")
-@click.option("--wait", is_flag=True, help="Show the trials until the sweep has ended.")
-@click.option("--queue", help="Queue of the sweep's own task.  [default: services]")
-@click.option("--name", help="Name of the sweep.  [default: the file's]")
-@click.option("--project", help="ClearML project.  [default: Sightline]")
-@click.option(
-    "--code",
-    type=click.Choice(MODES),
-    default="auto",
-    envvar="SIGHTLINE_CODE",
-    show_default=True,
-    help="Where agents get the code: this disk, or the git remote.",
-)
+@launch_options("sweep", "trials")
 @one_line_errors
 def sweep(
     sweep_and_options: tuple[str, ...],
@@ -75,27 +68,17 @@ def sweep(
     from pipelines.sweep.launch import check_offline, launch_sweep
     from pipelines.sweep.plan import read_sweep
 
-    files = [word for word in sweep_and_options if "=" not in word]
-    if len(files) > 1:
-        raise click.UsageError(f"'{files[1]}' isn't KEY=VALUE, as in trials=40")
-    given = [word for word in sweep_and_options if "=" in word]
-    given += [f"{key}={v}" for key, v in (("name", name), ("project", project)) if v]
-    wanted = read_sweep(Path(files[0]) if files else None, given)
+    words = file_and_options(sweep_and_options, "trials=40", name=name, project=project)
+    wanted = read_sweep(*words)
     check_offline(wanted)
-    from agent.stack import activate
-
     activate()
     task, warnings = launch_sweep(wanted, code, queue)
-    click.echo(f"sweep '{wanted.recipe.name}' is queued: {task}")
-    for line in warnings:
-        click.echo(f"note: {line}")
+    say_queued("sweep", wanted.recipe.name, task, warnings, wait)
     if not wait:
-        click.echo(f"follow it with: sightline watch {task}\nstop it with:   sightline stop {task}")
         return
     from pipelines.sweep.releases import read_releases
-    from pipelines.watch import watch
 
-    code_of_it = watch(task)
+    code_of_it = watched(task)
     for pipeline in read_releases(task).values() if code_of_it == 0 else ():
-        code_of_it = max(code_of_it, watch(pipeline))
+        code_of_it = max(code_of_it, watched(pipeline))
     raise SystemExit(code_of_it)
