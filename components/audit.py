@@ -12,7 +12,8 @@ from components.packages import artifact_for
 from components.prepared import prepared_dataset
 from components.run import Run
 from components.stage import Stage, StageOptions, StageResult
-from models.families import Audit, family
+from models.families import family
+from models.outcomes import Audit
 
 
 class AuditConfig(StageOptions):

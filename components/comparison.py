@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from components.run import Run
-from models.families import Evaluation, Family
+from models.families import Family
+from models.outcomes import Evaluation
 from models.reporting import Silence
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from components.picture_keeper import PictureKeeper
 from components.prepared import PreparedDataset, prepared_dataset
 from components.run import Run
 from components.stage import Stage, StageOptions, StageResult
-from models.families import Evaluation, family
+from models.families import family
+from models.outcomes import Evaluation
 from models.reporting import Reporter
 
 

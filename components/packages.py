@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from components.run import DatasetCopy, Run
-from models.families import TrainingOutcome
+from models.outcomes import TrainingOutcome
 from models.package import (
     Artifact,
     DatasetLineage,

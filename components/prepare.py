@@ -8,7 +8,8 @@ from __future__ import annotations
 from components.run import Run
 from components.run.links import take_links
 from components.stage import Stage, StageOptions, StageResult
-from models.families import Preparation, family
+from models.families import family
+from models.outcomes import Preparation
 
 _SHOWN_REJECTED = 200
 

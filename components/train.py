@@ -14,7 +14,8 @@ from components.prepared import prepared_dataset
 from components.run import Run
 from components.run.door import FurtherNodeEnd
 from components.stage import Stage, StageOptions, StageResult
-from models.families import Checkpoints, WithModels, family
+from models.families import WithModels, family
+from models.outcomes import Checkpoints
 from models.reporting import Silence
 
 if TYPE_CHECKING:

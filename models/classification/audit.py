@@ -20,7 +20,7 @@ from models.classification.postprocessing import steps_of
 from models.classification.running import predict_logits
 from models.classification.sheets import PLAIN, WRONG, Colour, sheet
 from models.data.reading import read_picture
-from models.families import Audit
+from models.outcomes import Audit
 from models.package import ModelPackage
 from models.reporting import Reporter
 

@@ -25,8 +25,8 @@ from models.classification.networks.classifier import Classifier, build_network
 from models.classification.options import BaselineOptions, TrainOptions
 from models.classification.packaging import WEIGHTS, save_package
 from models.classification.train import preprocessing_of
-from models.families import TrainingOutcome
 from models.normalisation import Normalisation
+from models.outcomes import TrainingOutcome
 from models.reporting import Reporter
 from models.training.files import save_weights
 from models.training.options import CacheOptions

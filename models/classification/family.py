@@ -17,19 +17,8 @@ from models.classification.naming import Classification as Result
 from models.classification.networks.options import PACKAGE, NetworkOptions
 from models.classification.options import BaselineOptions, TrainOptions
 from models.classification.synthetic.options import RiceOptions
-from models.families import (
-    Audit,
-    Checkpoints,
-    Evaluation,
-    Fused,
-    NetworkTable,
-    Postprocessor,
-    Preparation,
-    Presenter,
-    TrainingOutcome,
-    Tuning,
-    Validation,
-)
+from models.families import Fused, NetworkTable, Postprocessor, Presenter, Validation
+from models.outcomes import Audit, Checkpoints, Evaluation, Preparation, TrainingOutcome, Tuning
 from models.reporting import Reporter
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from models.classification.networks.classifier import Classifier
 from models.classification.options import TrainOptions
 from models.classification.selection import Judge
 from models.classification.train import changes_of
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.package import ModelCard
 from models.reporting import Reporter
 from models.training.loop import Splits, fit

@@ -29,7 +29,7 @@ from models.classification.postprocessing import steps_of
 from models.classification.running import embeddings, predict_logits
 from models.classification.sheets import WRONG, sheet
 from models.data.reading import read_picture
-from models.families import Evaluation, Tuning
+from models.outcomes import Evaluation, Tuning
 from models.package import ModelCard, ModelPackage
 from models.reporting import Reporter
 

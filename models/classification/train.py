@@ -16,7 +16,7 @@ from models.classification.networks.options import NetworkOptions
 from models.classification.options import TrainOptions
 from models.classification.samples import Samples
 from models.classification.selection import Judge, class_weights, wanted
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.preprocessing import Preprocessing
 from models.reporting import Reporter
 from models.training.loop import Fitted, Splits, fit

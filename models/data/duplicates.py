@@ -9,7 +9,7 @@ from typing import Generic
 from models.data.near_duplicates import NearDuplicate, find_near_duplicates
 from models.data.raw import CheckedPicture, Findings, ListedT, Splits
 from models.data.splits import SPLITS
-from models.families import Rejected
+from models.outcomes import Rejected
 from models.reporting import Reporter
 
 

@@ -19,7 +19,7 @@ from models.data.pictures import (
     plain_rgb,
     readable,
 )
-from models.families import Rejected
+from models.outcomes import Rejected
 from models.reporting import Reporter
 
 PDF = ".pdf"

@@ -19,8 +19,8 @@ from models.data.raw import CheckedPicture, Findings, ListedT, RawPictures
 from models.data.split_options import SplitOptions
 from models.data.splits import SPLITS
 from models.data.writing import DATASET
-from models.families import Rejected
 from models.images import Image
+from models.outcomes import Rejected
 from models.reporting import Reporter
 
 PREVIEW_SIDE = 640

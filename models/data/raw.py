@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from models.data.pictures import PictureFacts
-from models.families import Rejected
+from models.outcomes import Rejected
 
 UNSPLIT = "all"
 """Split of pictures that came without any."""

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from models.data.raw import UNSPLIT, ListedT, RawPictures
 from models.data.splits import SPLITS, split_name
-from models.families import Rejected
+from models.outcomes import Rejected
 
 TABLE = "splits.csv"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from models.data.pictures import rewrite_plain
 from models.data.raw import CheckedPicture, Findings, ListedT
-from models.families import Rejected
+from models.outcomes import Rejected
 from models.reporting import Reporter
 
 DATASET = "dataset.json"

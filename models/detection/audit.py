@@ -19,7 +19,7 @@ from models.detection.metrics.label_errors import SUSPICIONS, Suspect, suspect_l
 from models.detection.metrics.mistakes import Mistake, corners, mistakes, worst_first
 from models.detection.metrics.truth import truths_of
 from models.detection.pictures import FALSE, MISSED, RIGHT, shrunk
-from models.families import Audit
+from models.outcomes import Audit
 from models.package import ModelPackage
 from models.reporting import Reporter
 

@@ -19,19 +19,8 @@ from models.detection.judging_options import EvaluateOptions, TuneOptions
 from models.detection.networks.options import NetworkOptions
 from models.detection.options import TrainOptions
 from models.detection.synthetic.options import BarcodeOptions
-from models.families import (
-    Audit,
-    Checkpoints,
-    Evaluation,
-    Fused,
-    NetworkTable,
-    Postprocessor,
-    Preparation,
-    Presenter,
-    TrainingOutcome,
-    Tuning,
-    Validation,
-)
+from models.families import Fused, NetworkTable, Postprocessor, Presenter, Validation
+from models.outcomes import Audit, Checkpoints, Evaluation, Preparation, TrainingOutcome, Tuning
 from models.reporting import Reporter
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from models.detection.networks.detector import Detector
 from models.detection.options import TrainOptions
 from models.detection.selection import Judge
 from models.detection.train import changes_of
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.package import ModelCard
 from models.reporting import Reporter
 from models.training.loop import Splits, fit

@@ -22,7 +22,7 @@ from models.detection.metrics.scores import (
 )
 from models.detection.metrics.truth import truths_of
 from models.detection.pictures import picture_pairs, worst_pictures
-from models.families import Evaluation, Tuning
+from models.outcomes import Evaluation, Tuning
 from models.package import ModelPackage
 from models.package.card import Precision
 from models.reporting import Reporter

@@ -14,7 +14,7 @@ from models.detection.networks.building import build_network
 from models.detection.options import TrainOptions
 from models.detection.samples import Samples
 from models.detection.selection import Judge, Wanted
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.preprocessing import Preprocessing
 from models.reporting import Reporter
 from models.training.loop import Fitted, Splits, fit

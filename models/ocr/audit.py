@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from models.families import Audit
 from models.ocr.audit_options import AuditOptions
 from models.ocr.data.reading import Lines
 from models.ocr.dataset import read_line
@@ -18,6 +17,7 @@ from models.ocr.metrics.edits import edit_distances
 from models.ocr.postprocessing import steps_of
 from models.ocr.predicting import lines_for, log_probs_of
 from models.ocr.ranking import worst_first
+from models.outcomes import Audit
 from models.package import ModelPackage
 from models.reporting import Reporter
 

@@ -11,19 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from models.families import (
-    Audit,
-    Checkpoints,
-    Evaluation,
-    Fused,
-    NetworkTable,
-    Postprocessor,
-    Preparation,
-    Presenter,
-    TrainingOutcome,
-    Tuning,
-    Validation,
-)
+from models.families import Fused, NetworkTable, Postprocessor, Presenter, Validation
 from models.ocr.audit_options import AuditOptions
 from models.ocr.data.options import PrepareOptions
 from models.ocr.judging_options import EvaluateOptions, TuneOptions
@@ -31,6 +19,7 @@ from models.ocr.networks.options import NetworkOptions
 from models.ocr.options import TrainOptions
 from models.ocr.readings import Reading
 from models.ocr.synthetic.options import LineOptions
+from models.outcomes import Audit, Checkpoints, Evaluation, Preparation, TrainingOutcome, Tuning
 from models.reporting import Reporter
 
 if TYPE_CHECKING:

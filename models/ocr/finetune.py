@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from models.families import Checkpoints
 from models.ocr.dataset import Pictures, collate
 from models.ocr.learner import ReadingLearner
 from models.ocr.networks.reader import Reader
@@ -16,6 +15,7 @@ from models.ocr.postprocessing import steps_of
 from models.ocr.predicting import lines_for
 from models.ocr.selection import Judge
 from models.ocr.train import changes_of
+from models.outcomes import Checkpoints
 from models.package import ModelCard
 from models.reporting import Reporter
 from models.training.loop import Splits, fit

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.families import Evaluation, Tuning
 from models.ocr.data.reading import Lines
 from models.ocr.dataset import read_line
 from models.ocr.decoding.checksums import Symbology, is_valid
@@ -22,6 +21,7 @@ from models.ocr.metrics.plots import confusion_figure, coverage_figure, length_f
 from models.ocr.postprocessing import steps_of
 from models.ocr.predicting import lines_for, log_probs_of
 from models.ocr.ranking import worst_first
+from models.outcomes import Evaluation, Tuning
 from models.package import ModelPackage
 from models.reporting import Reporter
 

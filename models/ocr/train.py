@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from models.families import Checkpoints
 from models.ocr.alphabet import Alphabet
 from models.ocr.augmentation import Augmentation
 from models.ocr.data.reading import Lines
@@ -22,6 +21,7 @@ from models.ocr.options import TrainOptions
 from models.ocr.samples import Samples
 from models.ocr.selection import Judge
 from models.ocr.sequence import longest, steps_needed
+from models.outcomes import Checkpoints
 from models.preprocessing import Preprocessing
 from models.reporting import Reporter
 from models.training.loop import Fitted, Splits, fit

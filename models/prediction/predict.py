@@ -23,7 +23,7 @@ from models.prediction.names import shown
 from models.prediction.options import PredictionOptions
 from models.prediction.padding import Unpadded, check_cutting
 from models.prediction.reading import Place, Reader, count
-from models.prediction.runtime import best_runtime
+from models.prediction.runtime import best_runtime, unused_int8
 from models.prediction.sources import Sources
 from models.prediction.writing.folder import ResultsFolder
 from models.prediction.writing.outputs import check_outputs, open_sinks
@@ -58,6 +58,9 @@ class Predicted:
     """Files in folders that are neither pictures nor videos nor PDFs."""
     files: int = 0
     """Files written."""
+    faster: str = ""
+    """Precision of a form of the model that this runtime has and likely runs faster, where none
+    was asked for."""
     seconds: float = 0.0
     """From the first picture read to the last file whole."""
     stopped: bool = False
@@ -155,6 +158,8 @@ def predict(
         batch = options.batch or (1 if on_cpu else 8)
         predictor.batch_size = batch
         done = Predicted(runtime, predictor.engine.artifact, predictor.engine.device)
+        if options.precision is None and on_cpu:
+            done.faster = unused_int8(package, runtime, done.artifact)
         with ResultsFolder(out) as folder:
             lock = threading.Lock()
 

@@ -39,6 +39,21 @@ def best_runtime(package: ModelPackage, device: str = "auto") -> str:
     return usable[0]
 
 
+def unused_int8(package: ModelPackage, runtime: str, artifact: str) -> str:
+    """Say `int8` if a runtime has such a form of the model and runs another one, else nothing.
+
+    Args:
+        package: the model.
+        runtime: what runs it.
+        artifact: the file that it runs.
+    """
+    entry = RUNTIMES.get(runtime)
+    forms = {
+        a.file: a.precision for a in package.card.artifacts if entry and a.format == entry.format
+    }
+    return "int8" if "int8" in forms.values() and forms.get(artifact) != "int8" else ""
+
+
 def _gpu() -> bool:
     """Tell whether there is a GPU for PyTorch, without loading PyTorch where there can't be."""
     from pathlib import Path

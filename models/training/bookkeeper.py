@@ -12,7 +12,7 @@ import lightning
 import torch
 from torch import Tensor
 
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.reporting import Reporter
 from models.training.averaging import Averaging
 from models.training.curves import Curves

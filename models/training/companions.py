@@ -19,7 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from models.families import Checkpoints, family
+from models.families import family
+from models.outcomes import Checkpoints
 from models.reporting import Silence
 from models.training.nodes import ALONE, Node
 from models.training.options import TrainingOptions

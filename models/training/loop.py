@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.reporting import Reporter, Silence
 from models.training.averaging import Averaging
 from models.training.batch_size import CPU_BATCH, largest_batch

@@ -146,6 +146,10 @@ def predict(
         )
     if not quiet:
         click.echo(f"{shown(out)}: {done.line()}")
+        if done.faster:
+            click.echo(
+                f"the model has an {done.faster} form too, likely faster: --precision {done.faster}"
+            )
     if done.stopped:
         sys.exit(_INTERRUPTED)
     if not done.pictures or (options.strict and done.problem_count):

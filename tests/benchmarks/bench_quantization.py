@@ -22,7 +22,8 @@ from typing import Any
 import cv2
 
 from models.export import ExportOptions, export
-from models.families import Checkpoints, family
+from models.families import family
+from models.outcomes import Checkpoints
 from models.package import ModelPackage
 from models.quantization import BudgetError, QuantizeOptions, QuantizeReport, quantize
 from models.reporting import Silence

@@ -23,7 +23,7 @@ from models.detection.learner import DetectionLearner
 from models.detection.networks.building import build_network
 from models.detection.options import TrainOptions
 from models.detection.train import preprocessing_of
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.reporting import Silence
 from models.training.loop import Splits, fit
 

@@ -21,8 +21,8 @@ from models.classification.learner import ClassificationLearner
 from models.classification.networks.classifier import build_network
 from models.classification.options import TrainOptions
 from models.classification.train import preprocessing_of
-from models.families import Checkpoints
 from models.normalisation import Normalisation
+from models.outcomes import Checkpoints
 from models.reporting import Silence
 from models.training.loop import Splits, fit
 from tests.benchmarks.bench_training import InMemory, Turns

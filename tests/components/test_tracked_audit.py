@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from models.families import Checkpoints, family
+from models.families import family
+from models.outcomes import Checkpoints
 from tests.models.detection.conftest import TINY, Notes, write_shapes
 
 ROOT = Path(__file__).resolve().parents[2]

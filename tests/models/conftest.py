@@ -64,7 +64,8 @@ def trained(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package with a D-FINE that has learned `squares` well enough to be sure of something."""
     import torch
 
-    from models.families import Checkpoints, family
+    from models.families import family
+    from models.outcomes import Checkpoints
     from models.reporting import Silence
 
     detection = family("detection")

@@ -38,7 +38,7 @@ from models.data.preparing import (
 )
 from models.data.raw import Findings
 from models.data.writing import DATASET, write_findings, write_json
-from models.families import Preparation, Rejected
+from models.outcomes import Preparation, Rejected
 from models.reporting import Image, Reporter
 
 

@@ -15,7 +15,7 @@ from models.classification.data.annotations import LabelledPicture, RawDataset
 from models.data.pictures import PICTURE_SUFFIXES
 from models.data.raw import UNSPLIT
 from models.data.splits import SPLITS, split_name
-from models.families import Rejected
+from models.outcomes import Rejected
 
 NAME = "table"
 _FILE = ("file", "filename", "file_name", "image", "image_path", "path", "picture", "img", "name")

@@ -16,7 +16,7 @@ from models.detection.data.annotations import (
     RawDataset,
 )
 from models.detection.data.options import PrepareOptions
-from models.families import Rejected
+from models.outcomes import Rejected
 from models.reporting import Reporter
 
 # A box may stick out this far without a word: counting from 0 or 1 makes that much.

@@ -26,7 +26,7 @@ from models.detection.data.formats import read
 from models.detection.data.formats.coco import labels_json
 from models.detection.data.formats.coco_layouts import LABELS
 from models.detection.data.options import PrepareOptions
-from models.families import Rejected
+from models.outcomes import Rejected
 from models.reporting import Reporter
 
 Format = Literal["coco", "voc", "yolo"]

@@ -36,7 +36,7 @@ from models.detection.data.drawing import class_colour, draw_boxes
 from models.detection.data.formats import read
 from models.detection.data.options import PrepareOptions
 from models.detection.data.writing import write_annotated
-from models.families import Preparation
+from models.outcomes import Preparation
 from models.reporting import Image, Reporter
 
 

@@ -6,9 +6,9 @@ from collections import defaultdict
 
 from models.data.preparing import note_rewritten, read_to_the_end
 from models.data.raw import Findings
-from models.families import Rejected
 from models.ocr.data.options import PrepareOptions
 from models.ocr.data.texts import Checked, CheckedSplits, Raw, wrong_with
+from models.outcomes import Rejected
 from models.reporting import Reporter
 
 

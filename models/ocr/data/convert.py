@@ -13,11 +13,11 @@ from typing import Literal
 from models.data.raw import UNSPLIT, Findings
 from models.data.splits import SPLITS
 from models.data.writing import link_or_copy, place_picture, write_findings
-from models.families import Rejected
 from models.ocr.data.checks import check
 from models.ocr.data.formats import read
 from models.ocr.data.options import PrepareOptions
 from models.ocr.data.texts import Checked, TextPicture
+from models.outcomes import Rejected
 from models.reporting import Reporter
 
 Format = Literal["csv", "tsv", "jsonl", "paddle"]

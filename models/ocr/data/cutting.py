@@ -13,11 +13,11 @@ from PIL import Image as Pillow
 
 from models.data.pictures import PictureError, check_picture, plain_rgb
 from models.data.raw import UNSPLIT
-from models.families import Rejected
 from models.images import Image
 from models.ocr.data.formats.boxed import BoxedLine, BoxedLines
 from models.ocr.data.options import CropOptions
 from models.ocr.data.texts import Raw, TextPicture, tidy
+from models.outcomes import Rejected
 from models.reporting import Reporter
 
 

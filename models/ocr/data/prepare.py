@@ -22,7 +22,6 @@ from models.data.preparing import (
 )
 from models.data.raw import Findings
 from models.data.writing import DATASET, write_findings, write_json
-from models.families import Preparation
 from models.ocr.data import statistics
 from models.ocr.data.checks import check
 from models.ocr.data.formats import read
@@ -30,6 +29,7 @@ from models.ocr.data.options import PrepareOptions
 from models.ocr.data.previews import preview
 from models.ocr.data.texts import Checked, CheckedSplits, TextPicture
 from models.ocr.data.writing import write_lines
+from models.outcomes import Preparation
 from models.reporting import Reporter, Silence
 
 

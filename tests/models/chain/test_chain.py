@@ -15,9 +15,10 @@ from models.chain.evaluating import Page, Written, evaluate_chain, paired
 from models.chain.opening import chain_presenter, open_chain
 from models.chain.options import ReadOptions
 from models.detection.detections import Detections
-from models.families import TrainingOutcome, family
+from models.families import family
 from models.ocr.dataset import read_line
 from models.ocr.labels import read_lines
+from models.outcomes import TrainingOutcome
 from models.package import ModelCard, ModelClass, ModelPackage
 from models.reporting import Image, Silence
 

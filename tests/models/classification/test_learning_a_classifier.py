@@ -17,7 +17,7 @@ from models.classification.networks.options import NetworkOptions
 from models.classification.options import TrainOptions
 from models.classification.selection import Judge, class_weights, wanted
 from models.classification.train import Teacher, preprocessing_of
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.reporting import Silence
 from tests.models.classification.conftest import TINY, Notes
 

@@ -16,7 +16,7 @@ from models.classification.labels import read_labels
 from models.classification.naming import Classification
 from models.classification.options import TrainOptions
 from models.data.reading import read_picture
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.package import ModelPackage
 from models.reporting import Silence
 from models.runtimes import load_predictor

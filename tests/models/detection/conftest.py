@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from models.detection.options import TrainOptions
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 
 TINY: dict[str, Any] = {
     "epochs": 1,

@@ -12,7 +12,7 @@ import pytest
 from models.detection.learner import DetectionLearner
 from models.detection.options import TrainOptions
 from models.detection.train import learn
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from tests.models.detection.conftest import Notes
 
 

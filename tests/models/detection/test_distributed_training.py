@@ -19,7 +19,8 @@ import hashlib, json, os, sys, torch
 from pathlib import Path
 torch.set_num_threads(1)
 from models.detection.options import TrainOptions
-from models.families import Checkpoints, family
+from models.families import family
+from models.outcomes import Checkpoints
 from models.reporting import Silence
 from models.training.files import LAST
 

@@ -18,7 +18,8 @@ from models.detection.dataset import read_labels
 from models.detection.detections import Detections
 from models.detection.judging_options import EvaluateOptions, TuneOptions
 from models.detection.options import TrainOptions
-from models.families import Checkpoints, family
+from models.families import family
+from models.outcomes import Checkpoints
 from models.package import ModelPackage, Threshold
 from tests.models.detection.conftest import TINY, Notes
 from tests.models.detection.test_coco_figures import NAMES, RECALLS

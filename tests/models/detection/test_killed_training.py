@@ -23,7 +23,7 @@ from pathlib import Path
 torch.set_num_threads(1)
 from models.detection.options import TrainOptions
 from models.detection.train import learn
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.reporting import Silence
 from models.training.files import LAST
 

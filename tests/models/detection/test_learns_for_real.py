@@ -10,7 +10,8 @@ from models.detection.data.options import PrepareOptions
 from models.detection.judging_options import EvaluateOptions, TuneOptions
 from models.detection.options import TrainOptions
 from models.detection.synthetic.options import BarcodeOptions
-from models.families import Checkpoints, family
+from models.families import family
+from models.outcomes import Checkpoints
 from models.package import ModelPackage
 from models.reporting import Silence
 from tests.models.detection.conftest import TINY, Notes, write_shapes

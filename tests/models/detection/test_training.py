@@ -19,7 +19,8 @@ from torch import Tensor
 from models.detection.learner import DetectionLearner
 from models.detection.options import TrainOptions
 from models.detection.train import learn
-from models.families import Checkpoints, family
+from models.families import family
+from models.outcomes import Checkpoints
 from models.package import ModelPackage
 from models.training.averaging import Averaging
 from models.training.devices import Device

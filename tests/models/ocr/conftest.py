@@ -12,8 +12,8 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from models.families import Checkpoints, TrainingOutcome
 from models.ocr.options import TrainOptions
+from models.outcomes import Checkpoints, TrainingOutcome
 from models.reporting import Silence
 
 MakeLines = Callable[..., Path]

@@ -14,7 +14,7 @@ import pytest
 
 from models.deployment.packing import pack
 from models.export import ExportOptions, export
-from models.families import TrainingOutcome, family
+from models.families import family
 from models.ocr.audit_options import AuditOptions
 from models.ocr.differences import differences
 from models.ocr.judging import accepted_of, checksum_gain
@@ -24,6 +24,7 @@ from models.ocr.metrics.figures import line_figures
 from models.ocr.predicting import lines_for
 from models.ocr.readings import Reading
 from models.ocr.result_tensors import result_tensors
+from models.outcomes import TrainingOutcome
 from models.package import ModelPackage, Threshold
 from models.reporting import Silence
 from models.runtimes import load_predictor

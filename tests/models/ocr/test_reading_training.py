@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.families import TrainingOutcome
 from models.ocr.options import TrainOptions
+from models.outcomes import TrainingOutcome
 from models.package import ModelPackage
 from models.package.weights import read_weights
 from models.reporting import Image

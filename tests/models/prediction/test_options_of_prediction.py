@@ -6,6 +6,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 
 from models.package import ModelPackage
 from models.prediction import PredictionOptions
-from models.prediction.runtime import best_runtime
+from models.prediction.runtime import best_runtime, unused_int8
 from models.runtimes import Predictor
 from tests.models.prediction.conftest import Case, write_video
 
@@ -24,6 +25,20 @@ def test_the_fastest_form_that_is_there_is_taken(exported: Path, untrained_packa
     assert best_runtime(ModelPackage.load(exported), "cpu") == "openvino"
     assert best_runtime(ModelPackage.load(untrained_package), "cpu") == "torch"
     assert best_runtime(ModelPackage.load(exported), "cuda") == "torch"
+
+
+def test_a_form_in_int8_that_lies_unused_is_named(exported: Path) -> None:
+    package = ModelPackage.load(exported)
+    plain = package.artifact("openvino", "float32")
+    assert unused_int8(package, "openvino", plain.file) == ""
+    file = plain.files[0].model_copy(update={"file": "int8.xml"})
+    other = plain.model_copy(update={"precision": "int8", "files": (file,)})
+    card = package.card.model_copy(update={"artifacts": (*package.card.artifacts, other)})
+    package = replace(package, card=card)
+    assert unused_int8(package, "openvino", plain.file) == "int8"
+    assert unused_int8(package, "openvino", other.file) == ""
+    assert unused_int8(package, "onnxruntime", "model.onnx") == ""
+    assert unused_int8(package, "remote", "http://host") == ""
 
 
 def test_runtimes_find_the_same(run: Case, exported: Path, squares: Path) -> None:

@@ -59,7 +59,7 @@ def test_weights_learn_and_go_back_into_the_network_as_it_was(
 
 
 def untrained_yolox(folder: Path, squares: Path) -> Path:
-    from models.families import Checkpoints
+    from models.outcomes import Checkpoints
 
     options = {
         "network": {"name": "yolox-nano", "image_size": 64},

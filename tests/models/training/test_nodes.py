@@ -40,7 +40,7 @@ import json, sys
 from pathlib import Path
 from models.detection.options import TrainOptions
 from models.detection.train import learn
-from models.families import Checkpoints
+from models.outcomes import Checkpoints
 from models.reporting import Silence
 from models.training.companions import together
 from models.training.files import save_weights

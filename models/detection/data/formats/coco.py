@@ -22,7 +22,7 @@ from models.detection.data.formats.coco_layouts import (
     with_pictures,
 )
 from models.detection.data.masks import mask_box
-from models.families import Rejected
+from models.outcomes import Rejected
 
 NAME = "coco"
 

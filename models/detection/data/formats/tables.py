@@ -16,7 +16,7 @@ from models.data.tables.listing import BoxCells, Listing, box_cells, candidates,
 from models.data.tables.places import Places
 from models.data.tables.rows import read_table
 from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes, is_name
-from models.families import Rejected
+from models.outcomes import Rejected
 
 NAME = "table"
 _CLASSES = ("class", "class_name", "category", "label", "labels", "name", "symbology")

@@ -22,7 +22,7 @@ from models.data.pictures import PICTURE_SUFFIXES
 from models.data.raw import UNSPLIT
 from models.data.splits import split_in
 from models.detection.data.annotations import AnnotatedPicture, RawDataset, as_boxes, is_name
-from models.families import Rejected
+from models.outcomes import Rejected
 
 NAME = "voc"
 

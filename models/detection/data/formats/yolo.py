@@ -30,7 +30,7 @@ from models.detection.data.formats.yolo_layouts import (
     pictures_in,
     places,
 )
-from models.families import Rejected
+from models.outcomes import Rejected
 
 NAME = "yolo"
 _ORIENTATION = 0x0112

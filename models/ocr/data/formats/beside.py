@@ -9,8 +9,8 @@ from models.data.raw import UNSPLIT
 from models.data.splits import split_in
 from models.data.tables.places import Places
 from models.data.tables.rows import decode
-from models.families import Rejected
 from models.ocr.data.texts import Raw, TextPicture, tidy
+from models.outcomes import Rejected
 
 NAME = "beside"
 _SUFFIXES = (".gt.txt", ".txt")

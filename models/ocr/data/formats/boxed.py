@@ -20,9 +20,9 @@ from models.data.splits import split_in
 from models.data.tables.places import Places
 from models.detection.data.annotations import RawDataset
 from models.detection.data.formats import coco_layouts
-from models.families import Rejected
 from models.ocr.data.options import CropOptions
 from models.ocr.data.texts import symbology_named
+from models.outcomes import Rejected
 
 _TEXTS = (
     *("text", "utf8_string", "transcription", "transcript", "value", "ocr", "code"),

@@ -9,8 +9,8 @@ from models.data.looking import files_below
 from models.data.raw import UNSPLIT
 from models.data.splits import split_name
 from models.data.tables.places import Places
-from models.families import Rejected
 from models.ocr.data.texts import Raw, TextPicture, tidy
+from models.outcomes import Rejected
 
 NAME = "names"
 _USUAL = re.compile(r"(?P<text>.+?)(_\d{1,9})?", re.DOTALL)

@@ -12,12 +12,12 @@ from models.data.tables.listing import candidates, look
 from models.data.tables.places import Places
 from models.data.tables.rows import Row, read_table
 from models.data.writing import SPLITS_CSV
-from models.families import Rejected
 from models.ocr.data.formats.boxed import BoxedLine, BoxedLines
 from models.ocr.data.formats.columns import Columns, columns_of
 from models.ocr.data.options import PrepareOptions
 from models.ocr.data.reading import LABELS
 from models.ocr.data.texts import Raw, TextPicture, symbology_named, tidy
+from models.outcomes import Rejected
 
 _LARGEST_SNIFF = 64 << 20
 

@@ -13,7 +13,7 @@ from PIL import Image
 from models.detection.data.checks import turn_boxes
 from models.detection.data.options import PrepareOptions
 from models.detection.data.prepare import prepare
-from models.families import Preparation, Rejected
+from models.outcomes import Preparation, Rejected
 from models.reporting import Silence
 
 BCCD = Path(__file__).parents[5] / "shared" / "datasets" / "bccd"

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from models.families import Preparation
 from models.ocr.data.formats import recognise
 from models.ocr.data.options import PrepareOptions
 from models.ocr.data.prepare import prepare
 from models.ocr.data.reading import read_split
+from models.outcomes import Preparation
 from models.reporting import Silence
 
 RED, BLUE = (40, 40, 220), (220, 60, 40)

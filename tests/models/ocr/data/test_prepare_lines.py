@@ -13,12 +13,12 @@ import pytest
 from pydantic import ValidationError
 
 from models.data.splits import SPLITS
-from models.families import Preparation
 from models.ocr.data.formats import recognise
 from models.ocr.data.options import PrepareOptions
 from models.ocr.data.prepare import prepare
 from models.ocr.data.reading import read_split
 from models.ocr.data.texts import symbology_named, tidy
+from models.outcomes import Preparation
 from models.reporting import Silence
 
 
