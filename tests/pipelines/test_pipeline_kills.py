@@ -25,7 +25,8 @@ from pipelines.state import PipelineState
 from tests.conftest import clean_environment, free_port
 from tests.pipelines.conftest import Pipelines
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(700)]
+# Minutes of waiting until what is silent counts as lost.
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(700)]
 
 CHECKPOINTS = {"checkpoint_a", "checkpoint_b"}
 
@@ -82,7 +83,6 @@ def test_a_pipeline_outlives_server_agent_and_controller(
     clone_with_another_rate(pipelines, task)
 
 
-@pytest.mark.slow
 def test_a_controller_killed_at_any_moment_starts_no_stage_twice(
     stack_home: StackHome, tiny_data: Iterable[str]
 ) -> None:

@@ -205,7 +205,9 @@ def site() -> Iterator[Site]:
         shutil.rmtree(public, ignore_errors=True)
 
 
+# A whole pipeline whose every stage installs what it needs.
 @pytest.mark.stack
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_agents_of_another_user_run_the_pipeline(
     site: Site, tiny_data: Iterable[str], tiny_training: Iterable[str]
