@@ -46,6 +46,7 @@ def finetune(
             "precision": "float32",
             "optimizer": {"lr": options.lr, "weight_decay": 0.0},
             "ema": {"decay": 0.0},
+            "even_start": 0.0,
             "samples": {"count": 0},
         }
     )
