@@ -335,10 +335,10 @@ def untrained_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from safetensors.torch import save_file
 
     from models.detection.networks.building import build_network
-    from models.detection.networks.detector import network_weights
     from models.detection.networks.options import NetworkOptions
     from models.package import Input, ModelCard, ModelClass, ModelPackage, NewArtifact
     from models.preprocessing import Preprocessing
+    from models.training.weights import network_weights
 
     folder = tmp_path_factory.mktemp("untrained")
     options = NetworkOptions(

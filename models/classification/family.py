@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,27 +75,16 @@ class Classification:
         """Fit a classifier; its package lies in `package` below the checkpoints' folder."""
         from models.classification.packaging import save_package
         from models.classification.train import learn, preprocessing_of
-        from models.training.devices import first_process
-        from models.training.files import BEST, save_weights
+        from models.training.shipping import ship
 
         options = TrainOptions.model_validate(options)
         fitted = learn(dataset, options, checkpoints, reporter)
-        package = checkpoints.folder / "package"
-        if first_process():
-            # A resume on another machine has the best weights in its checkpoint only.
-            weights = checkpoints.folder / BEST
-            save_weights(fitted.weights, weights)
-            shutil.rmtree(package, ignore_errors=True)
-            preprocessing = preprocessing_of(options)
+        preprocessing = preprocessing_of(options)
+
+        def save(package: Path, weights: Path) -> None:
             save_package(package, weights, dataset, options.network, preprocessing, fitted.metrics)
-        return TrainingOutcome(
-            package=package,
-            metrics=fitted.metrics,
-            best_epoch=fitted.best_epoch,
-            epochs=fitted.epochs,
-            seconds=fitted.seconds,
-            interrupted=fitted.interrupted,
-        )
+
+        return ship(fitted, checkpoints, save)
 
     def models_needed(self, options: BaseModel) -> Mapping[str, str]:
         """Name the teacher, and the package whose weights training starts from."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,25 +75,14 @@ class Ocr:
         """Fit a reader; its package lies in `package` below the checkpoints' folder."""
         from models.ocr.packaging import save_package
         from models.ocr.train import learn
-        from models.training.devices import first_process
-        from models.training.files import BEST, save_weights
+        from models.training.shipping import ship
 
         options = TrainOptions.model_validate(options)
         fitted, alphabet = learn(dataset, options, checkpoints, reporter)
-        package = checkpoints.folder / "package"
-        if first_process():
-            # A resume on another machine has the best weights in its checkpoint only.
-            weights = checkpoints.folder / BEST
-            save_weights(fitted.weights, weights)
-            shutil.rmtree(package, ignore_errors=True)
-            save_package(package, weights, fitted, alphabet, options)
-        return TrainingOutcome(
-            package=package,
-            metrics=fitted.metrics,
-            best_epoch=fitted.best_epoch,
-            epochs=fitted.epochs,
-            seconds=fitted.seconds,
-            interrupted=fitted.interrupted,
+        return ship(
+            fitted,
+            checkpoints,
+            lambda package, weights: save_package(package, weights, fitted, alphabet, options),
         )
 
     def tune(self, package: Path, dataset: Path, options: BaseModel, reporter: Reporter) -> Tuning:
@@ -128,8 +116,8 @@ class Ocr:
 
     def network(self, card: ModelCard, weights: Mapping[str, Tensor]) -> nn.Module:
         """Build a package's network; see `models.ocr.networks`."""
-        from models.detection.networks.detector import load_network_weights
         from models.ocr.networks.building import build_network
+        from models.training.weights import load_network_weights
 
         network = build_network(_network_options(card), len(card.classes))
         load_network_weights(network, weights)

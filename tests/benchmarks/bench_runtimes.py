@@ -53,7 +53,7 @@ def random_package(folder: Path) -> ModelPackage:
     from safetensors.torch import save_file
 
     from models.detection.networks.building import build_network
-    from models.detection.networks.detector import network_weights
+    from models.training.weights import network_weights
 
     options = NetworkOptions(image_size=256, queries=30, levels=2, denoising_queries=20)
     save_file(network_weights(build_network(options, 2)), folder / "weights")

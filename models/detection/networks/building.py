@@ -15,7 +15,7 @@ def build_network(options: NetworkOptions, classes: int, *, pretrained: bool = F
     """Build a detector with random weights; no hub and no file is needed.
 
     To rebuild a shipped network pass the network options of its `model.json` and load its weights
-    with `detector.load_network_weights`.
+    with `models.training.weights.load_network_weights`.
 
     Args:
         options: the network's options.

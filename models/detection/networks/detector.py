@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from models.detection.postprocessing import Postprocessing
 from models.package import Output
 from models.training.smoothing import ClassLoss
-from models.training.weights import distinct_tensors
 
 Target = dict[str, Tensor]
 """`class_labels`: int64 [N]; `boxes`: float32 [N, 4], centre x, centre y, width, height as shares
@@ -64,31 +61,3 @@ class Detector(nn.Module, ABC):
     @abstractmethod
     def postprocessing(self) -> Postprocessing:
         """Say how they become detections, for `model.json`."""
-
-
-def network_weights(network: nn.Module) -> dict[str, Tensor]:
-    """Take the weights out: each tensor once, though heads share theirs; contiguous, on the CPU."""
-    return {
-        name: value.to("cpu", copy=True).contiguous()
-        for name, value in distinct_tensors(network).items()
-    }
-
-
-def load_network_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put weights from `network_weights` back.
-
-    Raises:
-        ValueError: the weights are those of another network.
-    """
-    expected = distinct_tensors(network)
-    wrong = sorted(set(expected) ^ set(weights)) or sorted(
-        name for name, value in expected.items() if value.shape != weights[name].shape
-    )
-    if wrong:
-        raise ValueError(
-            f"the weights are not those of this network: {len(wrong)} tensors differ, {wrong[0]} "
-            f"among them"
-        )
-    with torch.no_grad():
-        for name, value in expected.items():
-            value.copy_(weights[name])

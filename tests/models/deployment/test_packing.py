@@ -60,12 +60,12 @@ def dense(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelPack
     from safetensors.torch import save_file
 
     from models.detection.networks.building import build_network
-    from models.detection.networks.detector import network_weights
     from models.detection.networks.options import NetworkOptions
     from models.export.onnx_format import write_onnx
     from models.export.openvino_format import write_openvino
     from models.package import Input as CardInput
     from models.package import NewArtifact
+    from models.training.weights import network_weights
 
     folder = tmp_path_factory.mktemp("dense")
     options = NetworkOptions.model_validate(

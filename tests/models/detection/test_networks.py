@@ -11,10 +11,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models.detection.networks.building import build_network
-from models.detection.networks.detector import Detector, load_network_weights, network_weights
+from models.detection.networks.detector import Detector
 from models.detection.networks.freezing import freeze
 from models.detection.networks.options import NetworkOptions
 from models.detection.options import TrainOptions
+from models.training.weights import load_network_weights, network_weights
 
 WEIGHT = "layer3.0.conv1.weight"
 Make = Callable[..., TrainOptions]

@@ -419,7 +419,7 @@ def test_a_frozen_backbone_does_not_move(
     shapes: Path, tiny: Make, saving: Saving, notes: Notes
 ) -> None:
     from models.detection.networks.building import build_network
-    from models.detection.networks.detector import network_weights
+    from models.training.weights import network_weights
 
     options = tiny(optimizer={"backbone_lr_factor": 0.0})
     done = learn(shapes, options, saving(), notes)

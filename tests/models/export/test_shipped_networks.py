@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import save_file
 
 from models.detection.networks.building import build_network
-from models.detection.networks.detector import network_weights
 from models.detection.networks.options import NetworkOptions
 from models.export.float16 import to_float16
 from models.export.fusing import fuse
@@ -24,6 +23,7 @@ from models.families import family
 from models.package import Input, ModelCard, ModelClass, ModelPackage, NewArtifact
 from models.preprocessing import Preprocessing
 from models.runtimes.shipped import shipped_network
+from models.training.weights import network_weights
 
 ON_TIMM = {
     "backbone": "test_resnet",

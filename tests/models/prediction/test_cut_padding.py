@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from models.detection.networks.building import build_network
-from models.detection.networks.detector import network_weights
 from models.detection.networks.options import NetworkOptions
 from models.families import family
 from models.package import Input, ModelCard, ModelClass, ModelPackage, NewArtifact
@@ -21,6 +20,7 @@ from models.prediction.padding import Unpadded, check_cutting
 from models.preprocessing import Preprocessing
 from models.reporting import Image
 from models.runtimes import load_predictor
+from models.training.weights import network_weights
 from tests.models.prediction.conftest import Case, write_video
 
 SIDE = 192

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from models.detection.networks.building import build_network
-from models.detection.networks.detector import network_weights
 from models.detection.networks.options import NetworkOptions
 from models.package import Input, ModelCard, ModelClass, ModelPackage, NewArtifact, Preprocessing
 from models.runtimes import load_predictor
+from models.training.weights import network_weights
 
 
 @pytest.mark.slow
