@@ -57,12 +57,20 @@ def start(
     )
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    """The command line of a process; nothing once it has ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
 def companions(process: subprocess.Popen[str]) -> list[psutil.Process]:
     """Wait until the further process is there, and training in it."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         children = psutil.Process(process.pid).children(recursive=True)
-        found = [one for one in children if "models.training.companions" in one.cmdline()]
+        found = [one for one in children if "models.training.companions" in words_of(one)]
         if found:
             return found
         time.sleep(0.2)
