@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from models.chain.predictor import Chained
-from models.detection.data.drawing import draw_boxes
+from models.drawing import draw_boxes
 from models.families import Presenter, Region
 from models.reporting import Image
 

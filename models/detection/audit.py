@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detection.audit_options import AuditOptions
-from models.detection.data.drawing import Colour, draw_boxes
 from models.detection.dataset import Labels, read_picture
 from models.detection.detections import Detections
 from models.detection.judging import labels_for, predict
@@ -19,6 +18,7 @@ from models.detection.metrics.label_errors import SUSPICIONS, Suspect, suspect_l
 from models.detection.metrics.mistakes import Mistake, corners, mistakes, worst_first
 from models.detection.metrics.truth import truths_of
 from models.detection.pictures import FALSE, MISSED, RIGHT, shrunk
+from models.drawing import Colour, draw_boxes
 from models.outcomes import Audit
 from models.package import ModelPackage
 from models.reporting import Reporter

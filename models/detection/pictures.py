@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detection.data.drawing import class_colour, draw_boxes
 from models.detection.dataset import Labels, read_picture
 from models.detection.detections import Detections
 from models.detection.judging_options import EvaluateOptions
 from models.detection.metrics.matching import match
 from models.detection.metrics.truth import Truth
+from models.drawing import class_colour, draw_boxes
 from models.reporting import Image
 
 FALSE, MISSED, RIGHT = (230, 60, 60), (255, 170, 0), (0, 200, 80)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from models.detection.data.drawing import class_colour, draw_boxes
 from models.detection.detections import Detections
+from models.drawing import class_colour, draw_boxes
 from models.families import Region
 from models.package import ModelCard
 from models.reporting import Image

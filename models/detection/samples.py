@@ -8,12 +8,12 @@ from typing import Any
 import lightning
 import numpy as np
 
-from models.detection.data.drawing import class_colour, draw_boxes
 from models.detection.dataset import Labels, read_picture
 from models.detection.learner import DetectionLearner
 from models.detection.metrics.truth import Truth
 from models.detection.options import TrainOptions
 from models.detection.pictures import beside
+from models.drawing import class_colour, draw_boxes
 from models.preprocessing import Preprocessing
 from models.reporting import Image, Reporter
 

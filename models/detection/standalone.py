@@ -69,7 +69,7 @@ class Detector(StandaloneModel[Detections]):
 
     def draw(self, image: Image, result: Detections) -> Image:
         """Draw boxes with class name and confidence."""
-        from models.detection.data import drawing
+        from models import drawing
 
         captions = [
             f"{self.classes[label]} {score:.2f}"

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from models.detection.data.drawing import Colour, writable
+from models.drawing import Colour, writable
 from models.images import Image
 from models.ocr.readings import Reading
 

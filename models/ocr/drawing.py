@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from models.detection.data.drawing import writable
+from models.drawing import writable
 from models.ocr.captions import PAPER, RIGHT, UNSURE, WRONG
 from models.ocr.metrics.edits import edit_distances
 from models.reporting import Image

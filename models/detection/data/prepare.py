@@ -32,10 +32,10 @@ from models.detection.data import statistics
 from models.detection.data.annotations import AnnotatedPicture, Checked
 from models.detection.data.checks import check
 from models.detection.data.classes import choose_classes
-from models.detection.data.drawing import class_colour, draw_boxes
 from models.detection.data.formats import read
 from models.detection.data.options import PrepareOptions
 from models.detection.data.writing import write_annotated
+from models.drawing import class_colour, draw_boxes
 from models.outcomes import Preparation
 from models.reporting import Image, Reporter
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from models.data.preparing import small
-from models.detection.data.drawing import draw_boxes
+from models.drawing import draw_boxes
 from models.images import Image
 from models.ocr.data.texts import Checked
 

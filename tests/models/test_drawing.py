@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.detection.data.drawing import class_colour, draw_boxes
+from models.drawing import class_colour, draw_boxes
 
 
 def canvas() -> np.ndarray:
@@ -28,7 +28,7 @@ def test_any_caption_is_drawn_anywhere(name: str, box: list[int]) -> None:
 
 
 def test_letters_no_font_has_are_spelled_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.detection.data import drawing
+    from models import drawing
 
     monkeypatch.setattr(drawing, "_FONTS", ())
     text, _ = drawing.writable("a中", 12)
