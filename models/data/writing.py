@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +87,8 @@ def place_picture(
     """
     source = one.picture.file
     suffix = source.suffix if one.facts.plain else _new_suffix(one)
-    wished = [f"{source.stem}{suffix}", f"{source.stem}-{one.facts.digest[:8]}{suffix}"]
-    wished += [
-        f"{source.stem}-{one.facts.digest[:8]}-{i}{suffix}" for i in range(2, 2 + len(taken))
-    ]
     # Some file systems don't tell a.jpg from A.jpg.
-    name = next(name for name in wished if _key(name, stems) not in taken)
+    name = next(name for name in _names(source.stem, one, suffix) if _key(name, stems) not in taken)
     taken.add(_key(name, stems))
     path = folder / name
     if one.facts.plain:
@@ -99,6 +96,15 @@ def place_picture(
     else:
         rewrite_plain(source, path)
     return name
+
+
+def _names(stem: str, one: CheckedPicture[ListedT], suffix: str) -> Iterator[str]:
+    """Give the names to try, made as they are asked for: nearly always the first one will do."""
+    yield f"{stem}{suffix}"
+    marked = f"{stem}-{one.facts.digest[:8]}"
+    yield f"{marked}{suffix}"
+    for number in itertools.count(2):
+        yield f"{marked}-{number}{suffix}"
 
 
 def _key(name: str, stems: bool) -> str:
