@@ -133,10 +133,11 @@ class Classification:
 
     def network(self, card: ModelCard, weights: Mapping[str, Tensor]) -> nn.Module:
         """Build a package's network; see `models.classification.networks`."""
-        from models.classification.networks.classifier import build_network, load_weights
+        from models.classification.networks.classifier import build_network
+        from models.training.weights import load_network_weights
 
         network = build_network(_network_options(card), len(card.classes))
-        load_weights(network, weights)
+        load_network_weights(network, weights)
         return network
 
     def postprocessor(self, card: ModelCard) -> Postprocessor:

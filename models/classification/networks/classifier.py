@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from models.classification.networks.options import NetworkOptions
 from models.package import Output
-from models.training.weights import distinct_tensors
 
 
 class Classifier(nn.Module):
@@ -144,23 +143,3 @@ def _try(network: nn.Module, options: NetworkOptions) -> None:
             ) from error
     if not isinstance(found, Tensor) or found.ndim != 2:
         raise ValueError(f"network.name: {options.name} is no classifier")
-
-
-def load_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put a package's weights into a network.
-
-    Raises:
-        ValueError: the weights are those of another network.
-    """
-    expected = distinct_tensors(network)
-    wrong = sorted(set(expected) ^ set(weights)) or sorted(
-        name for name, value in expected.items() if value.shape != weights[name].shape
-    )
-    if wrong:
-        raise ValueError(
-            f"the weights are not those of this network: {len(wrong)} tensors differ, {wrong[0]} "
-            f"among them"
-        )
-    with torch.no_grad():
-        for name, value in expected.items():
-            value.copy_(weights[name])
