@@ -49,8 +49,8 @@ class TrainOptions(TrainingOptions):
     """Random changes to training pictures."""
     even_start: Fraction = 0.1
     """Share of the training in which each column is also asked for the character that it would show
-    if the text stood evenly over its picture, with a weight that falls from CTC's to 0. Without it
-    CTC answers nothing but blanks for its first thousands of lines."""
+    if the text stood evenly over its picture, with a weight that falls from CTC's to 0. CTC alone
+    answers nothing but blanks at first; this helps it to begin. 0 switches it off."""
     best_metric: Figure = "exact_match"
     """The validation figure that picks the best epoch: lines read without a mistake as a share of
     all lines, or 1 - CER."""
