@@ -79,13 +79,7 @@ class Pictures(Dataset[dict[str, Any]]):
             "index": index,
             "image": image,
             "target": self._alphabet.encode(self.lines.texts[index]),
-            "span": self._span(height, width),
         }
-
-    def _span(self, height: int, width: int) -> tuple[float, float]:
-        """Where a picture begins and ends in the input, as shares of its width."""
-        place, whole = self._preprocessing.placement(height, width), self._preprocessing.width
-        return place.left / whole, (place.left + place.scale_x * width) / whole
 
     def _changed(self, image: Image, key: Key, changes: Changes) -> Image:
         if changes.until is not None and key.epoch >= changes.until:
@@ -123,14 +117,12 @@ def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
 
     Returns:
         `images`: uint8 [B, H, W, 3]; `targets`: int64 [sum of lengths], the texts end to end;
-        `lengths`: int64 [B]; `spans`: float32 [B, 2], where each picture begins and ends in the
-        input, as shares of its width; `indices`: of the pictures in their split.
+        `lengths`: int64 [B]; `indices`: of the pictures in their split.
     """
     targets = [sample["target"] for sample in samples]
     return {
         "images": torch.from_numpy(np.stack([sample["image"] for sample in samples])),
         "targets": torch.from_numpy(np.concatenate(targets)),
         "lengths": torch.tensor([len(target) for target in targets], dtype=torch.int64),
-        "spans": torch.tensor([sample["span"] for sample in samples], dtype=torch.float32),
         "indices": [sample["index"] for sample in samples],
     }

@@ -46,7 +46,6 @@ def finetune(
             "precision": "float32",
             "optimizer": {"lr": options.lr, "weight_decay": 0.0},
             "ema": {"decay": 0.0},
-            "even_start": 0.0,
             "samples": {"count": 0},
         }
     )

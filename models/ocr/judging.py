@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,18 +71,17 @@ def evaluate(
     lines = lines_for(card, dataset, split)
     threshold = card.threshold.value if options.threshold is None else options.threshold
     steps = steps_of(card)
-    own = steps.decoder(card.class_names)
-    tried = _symbology(options, lines.texts)
-    other = None
-    if tried not in ("none", steps.symbology):
-        other = steps.model_copy(update={"symbology": tried}).decoder(card.class_names)
-    found: list[Line] = []
-    checked: list[Line] = []
+    ways = _ways(steps.symbology, options, lines.texts)
+    decoders = {
+        way: steps.model_copy(update={"symbology": way}).decoder(card.class_names) for way in ways
+    }
+    readings: dict[Symbology, list[Line]] = {way: [] for way in ways}
     for block in log_probs_of(
         package, lines, reporter, options.runtime, options.batch_size, options.precision
     ):
-        found += own(block)
-        checked += other(block) if other else []
+        for way, decoder in decoders.items():
+            readings[way] += decoder(block)
+    found = readings[steps.symbology]
     truths = list(lines.texts)
     texts = [line.text for line in found]
     right, sure = accepted_of(truths, found)
@@ -99,11 +98,11 @@ def evaluate(
         "by_length": by_length(truths, texts),
         "symbologies": _by_symbology(lines, texts),
     }
-    if other is not None:
-        gain = checksum_gain(truths, found, checked, tried, threshold)
+    if len(readings) > 1:
+        gain = checksum_gain(truths, readings, threshold)
         details["checksum"] = gain
         cells = [list(row.values()) for row in gain]
-        reporter.table(f"{split}: checksums", tried, list(gain[0]), cells)
+        reporter.table(f"{split}: checksums", "without and with", list(gain[0]), cells)
     _show(split, truths, texts, details, reporter)
     reporter.figure(
         f"{split}: precision and coverage", "threshold", coverage_figure(curve, None, split)
@@ -136,15 +135,11 @@ def accepted_of(
 
 
 def checksum_gain(
-    truths: Sequence[str],
-    plain: Sequence[Line],
-    checked: Sequence[Line],
-    symbology: str,
-    threshold: float,
+    truths: Sequence[str], readings: Mapping[Symbology, Sequence[Line]], threshold: float
 ) -> list[dict[str, Any]]:
-    """Compare readings without and with a symbology's checksum, a row each."""
+    """Compare readings without and with symbologies' checksums, a row each."""
     rows = []
-    for name, found in (("without", plain), (symbology, checked)):
+    for way, found in readings.items():
         right, sure = accepted_of(truths, found)
         taken = sure >= threshold
         figures = line_figures(truths, [line.text for line in found])
@@ -155,7 +150,7 @@ def checksum_gain(
         ]
         rows.append(
             {
-                "checksum": name,
+                "checksum": "without" if way == "none" else way,
                 "exact_match": round(figures["exact_match"], 6),
                 "cer": round(figures["cer"], 6),
                 "precision": round(float(right[taken].mean()), 6) if taken.any() else None,
@@ -168,11 +163,15 @@ def checksum_gain(
     return rows
 
 
-def _symbology(options: EvaluateOptions, texts: Sequence[str]) -> Symbology:
-    if options.compare != "auto":
-        return options.compare
-    valid = sum(is_valid(text, "gtin") for text in texts)
-    return "gtin" if valid >= _GTIN_SHARE * len(texts) else "none"
+def _ways(own: Symbology, options: EvaluateOptions, texts: Sequence[str]) -> list[Symbology]:
+    """Say which checksums to decode with: the model's own and, to compare it, none and another."""
+    other = options.compare
+    if other == "none":
+        return [own]
+    if other == "auto":
+        valid = sum(is_valid(text, "gtin") for text in texts)
+        other = "gtin" if own == "none" and valid >= _GTIN_SHARE * len(texts) else own
+    return list(dict.fromkeys(("none", own, other)))
 
 
 def _by_symbology(lines: Lines, texts: Sequence[str]) -> list[dict[str, Any]]:

@@ -38,8 +38,9 @@ class EvaluateOptions(Options):
     threshold: Threshold | None = None
     """Confidence to use in place of the one stored in the model."""
     compare: Symbology | Literal["auto"] = "auto"
-    """Symbology whose checksums are tried out beside the model's own decoding, and whose gain is
-    reported; `auto` is `gtin` if there are such lines in the split. `none` tries nothing."""
+    """Symbology whose checksums are tried out beside the model's own decoding and beside none, and
+    whose gain is reported. `auto` is the model's own if it has one, else `gtin` if there are such
+    lines in the split. `none` tries nothing."""
     samples: int = Field(16, ge=0, le=100)
     """Lines shown with truth, reading and confidences, spread evenly over the split."""
     worst: int = Field(32, ge=0, le=200)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.normalisation import Normalisation
-from models.ocr.even_start import even_loss
 from models.ocr.networks.reader import Reader
 from models.ocr.options import TrainOptions
 from models.preprocessing import Preprocessing
@@ -34,7 +33,6 @@ class ReadingLearner(Learner):
     """A reader's training step."""
 
     network: Reader
-    options: TrainOptions
 
     def __init__(
         self, network: Reader, options: TrainOptions, preprocessing: Preprocessing
@@ -52,17 +50,7 @@ class ReadingLearner(Learner):
         if smoothing:
             # The mean over classes of -log p: the cross entropy with an even distribution.
             found["smoothing"] = smoothing * -log_probs.mean()
-        guided = self._share_of_even_start()
-        if guided:
-            found["even"] = guided * even_loss(
-                log_probs, batch["targets"], batch["lengths"], batch["spans"]
-            )
         return found
-
-    def _share_of_even_start(self) -> float:
-        """Say how much the even start still weighs: it fades from 1 to 0."""
-        last = self.options.even_start * self.steps
-        return max(0.0, 1.0 - self.global_step / last) if last else 0.0
 
     def predict(self, batch: dict[str, Any]) -> list[RawPrediction]:
         """Run the network on validation pictures."""

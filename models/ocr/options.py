@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from models.ocr.augmentation_options import AugmentationOptions
 from models.ocr.decoding.options import DecodingOptions
 from models.ocr.networks.options import NetworkOptions
-from models.training.options import Fraction, Options, TrainingOptions
+from models.training.options import Options, TrainingOptions
 
 Figure = Literal["exact_match", "character_accuracy"]
 """A validation figure."""
@@ -47,10 +47,6 @@ class TrainOptions(TrainingOptions):
     """How the output sequence becomes a text."""
     augmentation: AugmentationOptions = AugmentationOptions()
     """Random changes to training pictures."""
-    even_start: Fraction = 0.1
-    """Share of the training in which each column is also asked for the character that it would show
-    if the text stood evenly over its picture, with a weight that falls from CTC's to 0. CTC alone
-    answers nothing but blanks at first; this helps it to begin. 0 switches it off."""
     best_metric: Figure = "exact_match"
     """The validation figure that picks the best epoch: lines read without a mistake as a share of
     all lines, or 1 - CER."""

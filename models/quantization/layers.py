@@ -55,8 +55,8 @@ def float_names(graph: Any, parts: Sequence[str], patterns: Sequence[str]) -> di
 
     Args:
         graph: not yet quantised.
-        parts: `outputs` (what follows the last layer with weights) or `decoder` (what follows the
-            choice of queries, a TopK).
+        parts: `inputs` (what comes before the first layer with weights), `outputs` (what follows
+            the last one) or `decoder` (what follows the choice of queries, a TopK).
         patterns: regular expressions of names.
 
     Returns:
@@ -81,6 +81,8 @@ def float_names(graph: Any, parts: Sequence[str], patterns: Sequence[str]) -> di
                 "graph), so it has no decoder; leave it out"
             )
         found |= dict.fromkeys(decoder, "float_parts=decoder")
+    if "inputs" in parts:
+        found |= dict.fromkeys(_inputs(graph, ordered), "float_parts=inputs")
     if "outputs" in parts:
         found |= dict.fromkeys(_outputs(graph, ordered), "float_parts=outputs")
     return found
@@ -155,6 +157,23 @@ def _after(ordered: Sequence[Any], kind: str) -> list[str]:
         if starts or sources & inside:
             inside.add(node.get_friendly_name())
     return [name for node in ordered if (name := node.get_friendly_name()) in inside]
+
+
+def _inputs(graph: Any, ordered: Sequence[Any]) -> list[str]:
+    """Names of all that depends on no layer with weights, but on what is put in."""
+    constant = _constants(graph)
+    inside: list[str] = []
+    seen: set[str] = set()
+    for node in ordered:
+        kind, name = node.get_type_name(), node.get_friendly_name()
+        sources = [value.get_node().get_friendly_name() for value in node.input_values()]
+        given = [source for source in sources if not constant[source]]
+        if kind == "Parameter":
+            seen.add(name)
+        elif given and kind not in _WEIGHTED and kind != "Result" and seen.issuperset(given):
+            seen.add(name)
+            inside.append(name)
+    return inside
 
 
 def _outputs(graph: Any, ordered: Sequence[Any]) -> list[str]:

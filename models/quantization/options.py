@@ -47,9 +47,10 @@ class QuantizeOptions(Options):
     fast_bias_correction: bool = True
     """For OpenVINO: correct the layers' biases from averages; false does it layer after layer,
     nearer to float and many times slower."""
-    float_parts: tuple[Literal["outputs", "decoder"], ...] = ("outputs",)
-    """Parts that stay in float: `outputs`, the arithmetic after the last layer with weights, such
-    as that of boxes; `decoder`, all that follows the choice of queries."""
+    float_parts: tuple[Literal["inputs", "outputs", "decoder"], ...] = ("inputs", "outputs")
+    """Parts that stay in float: `inputs`, the arithmetic before the first layer with weights, such
+    as a reader's local contrast; `outputs`, that after the last one, such as that of boxes;
+    `decoder`, all that follows the choice of queries."""
     float_layers: tuple[str, ...] = ()
     """Further layers that stay in float: regular expressions of node names in the graph."""
     onnx_operators: tuple[Literal["Conv", "MatMul", "Gemm"], ...] = ("Conv",)

@@ -218,8 +218,13 @@ def _leave() -> None:
 
 
 def _end_with_the_first() -> None:
-    """End at once when the first process is gone: it never writes, so reading ends only then."""
-    sys.stdin.buffer.read()
+    """End at once when the first process is gone: it never writes, so reading ends only then.
+
+    Not through `sys.stdin`: its lock, held by a thread that still reads, makes Python abort where
+    the training ends well.
+    """
+    while os.read(0, 1):
+        pass
     os._exit(1)
 
 

@@ -127,8 +127,9 @@ def receptive_field(
             nn.init.ones_(layer.weight)
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros(options.height, options.width)
+    first = next(layer for layer in layers.modules() if isinstance(layer, nn.Conv2d))
+    shape = (1, first.in_channels, options.height, options.width)
     for _ in range(_PROBES):
-        shape = (1, 3, options.height, options.width)
         pixels = torch.randn(shape, generator=generator).requires_grad_()
         features = _features(layers, pixels)
         rows, columns = features.shape[-2:]

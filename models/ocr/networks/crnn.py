@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.ocr.networks.contrast import LocalContrast
 from models.ocr.networks.options import NetworkOptions
 from models.ocr.networks.reader import Reader
 from models.ocr.networks.strides import limit_width_stride
@@ -27,6 +28,7 @@ class Crnn(Reader):
         """
         super().__init__()
         self.classes = classes
+        self.contrast = LocalContrast(3) if options.contrast == "local" else nn.Identity()
         self.features = cut_backbone(options)
         columns, channels, rows = columns_of(self.features, options)
         self.steps = columns
@@ -39,7 +41,7 @@ class Crnn(Reader):
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor]:
         """Read; see `Reader.forward`."""
-        (found,) = self.features(pixel_values)
+        (found,) = self.features(self.contrast(pixel_values))
         columns = self.join(found.permute(0, 3, 1, 2).flatten(2))
         if self.recurrent is not None:
             columns, _ = self.recurrent(columns)

@@ -37,6 +37,10 @@ class NetworkOptions(Options):
     stride: Literal[2, 4, 8, 16] = 4
     """Pixels of width for one step of the output sequence. A text takes a step for each character
     and one between equal neighbours; about twice as many are comfortable."""
+    contrast: Literal["local", "none"] = "local"
+    """What the network sees: `local`, by how much each pixel is lighter or darker than what lies
+    around it, so that light, shadow and colours mean nothing; `none`, the pictures as they are,
+    where colour tells ink from paper of the same lightness."""
     dropout: Fraction = 0.1
     """Share of the features that is dropped before the last layer, in training only."""
     backbone: str = "mobilenetv4_conv_small_050"

@@ -15,6 +15,7 @@ from timm.layers import DropPath, LayerNorm2d
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
+from models.ocr.networks.contrast import LocalContrast
 from models.ocr.networks.options import NetworkOptions
 from models.ocr.networks.reader import Reader
 
@@ -45,8 +46,10 @@ class Svtr(Reader):
             )
         self.steps = options.width // options.stride
         widths, depths = options.widths, options.depths
+        local = options.contrast == "local"
+        self.contrast = LocalContrast(1) if local else nn.Identity()
         self.stem = nn.Sequential(
-            *_convolution(3, widths[0] // 2, first),
+            *_convolution(1 if local else 3, widths[0] // 2, first),
             *_convolution(widths[0] // 2, widths[0], second),
         )
         stages: list[nn.Module] = []
@@ -68,7 +71,7 @@ class Svtr(Reader):
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor]:
         """Read; see `Reader.forward`."""
-        found = self.norm(self.stages(self.stem(pixel_values)))
+        found = self.norm(self.stages(self.stem(self.contrast(pixel_values))))
         chosen = (found * self.rows(found).float().softmax(2).to(found.dtype)).sum(2)
         logits = self.head(self.dropout(chosen.transpose(1, 2)))
         return (logits.float().log_softmax(-1),)

@@ -199,12 +199,42 @@ def test_the_gain_of_a_checksum_is_reported() -> None:
         _reading("96385074", 0.9, check="valid"),
         _reading("96385074", 0.95, check="corrected"),
     ]
-    rows = checksum_gain(truths, plain, checked, "ean8", 0.5)  # type: ignore[arg-type]
+    rows = checksum_gain(truths, {"none": plain, "ean8": checked}, 0.5)  # type: ignore[dict-item]
+    assert [row["checksum"] for row in rows] == ["without", "ean8"]
     assert [row["exact_match"] for row in rows] == [0.5, 1.0]
     assert [row["coverage"] for row in rows] == [0.5, 1.0]
     assert rows[1]["corrected"] == rows[1]["corrected rightly"] == 1
     right, _ = accepted_of(["1"], [_reading("1", 0.9, check="unsure")])  # type: ignore[list-item]
     assert len(right) == 0
+
+
+@pytest.mark.parametrize(
+    ("own", "compare", "ways"),
+    [
+        ("none", "auto", None),
+        ("none", "ean8", ["without", "ean8"]),
+        ("ean13", "auto", ["without", "ean13"]),
+        ("ean13", "ean8", ["without", "ean13", "ean8"]),
+        ("ean13", "none", None),
+    ],
+)
+def test_a_readers_own_checksum_is_compared_with_none(
+    taught: TrainingOutcome,
+    lines: Path,
+    tmp_path: Path,
+    own: str,
+    compare: str,
+    ways: list[str] | None,
+) -> None:
+    package = ModelPackage.load(taught.package).with_postprocessing({"symbology": own})
+    saved = package.save(tmp_path / "package").folder
+    options = EvaluateOptions(samples=0, worst=0, compare=compare)  # type: ignore[arg-type]
+    found = OCR.evaluate(saved, lines, "test", options, Silence())
+    rows = found.details.get("checksum")
+    assert (rows and [row["checksum"] for row in rows]) == ways
+    if rows and own != "none":
+        assert rows[1]["exact_match"] == pytest.approx(found.values["exact_match"], abs=1e-6)
+        assert rows[0]["unsure"] == 0 < rows[1]["unsure"]
 
 
 def test_unknown_characters_are_named(

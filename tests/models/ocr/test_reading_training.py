@@ -119,7 +119,6 @@ def test_another_family_is_refused(tmp_path: Path) -> None:
     ("given", "effect"),
     [
         ({"label_smoothing": 0.2}, "weights"),
-        ({"even_start": 0.0}, "weights"),
         ({"resize": "stretch"}, "weights"),
         ({"network": {**SMALL_SVTR, "dropout": 0.5}}, "weights"),
         ({"augmentation": {"invert": 1.0}}, "weights"),

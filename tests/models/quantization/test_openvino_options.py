@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import openvino
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from models.bootstrap import PairedBootstrap
 from models.families import Predict, family
+from models.ocr.networks.contrast import LocalContrast
 from models.package import ModelCard, ModelPackage
 from models.quantization.calibration import Calibration
 from models.quantization.layers import explain, float_names, layers
+from models.quantization.nncf_library import nncf_library
 from models.quantization.openvino_int8 import (
     CompiledEngine,
     Judgement,
@@ -102,6 +105,42 @@ def test_the_arithmetic_of_outputs_stays_in_float(
     assert len(ranges(without)) > len(ranges(kept))
     with pytest.raises(ValueError, match="the network chooses no queries"):
         float_names(graph, ("decoder",), ())
+
+
+def test_what_comes_before_the_first_weights_stays_in_float(
+    toy: Write, graph_of: Callable[[Path], Any]
+) -> None:
+    graph = graph_of(toy())
+    found = list(float_names(graph, ("inputs",), ()))
+    names = [node.get_friendly_name() for node in graph.get_ordered_ops()]
+    first = next(layer.name for layer in layers(graph))
+    assert "pixels" in found
+    assert all(names.index(name) < names.index(first) for name in found)
+    # Nothing that makes pixels is left out.
+    made = [
+        node.get_friendly_name()
+        for node in graph.get_ordered_ops()
+        if node.get_type_name() not in ("Constant", "Parameter")
+    ]
+    assert found == made[: len(found)]
+    assert made[len(found)] == first
+
+
+def test_local_contrast_stays_in_float(tmp_path: Path) -> None:
+    """Variances span many powers of two: in 8 bits those of faint lines are 0."""
+    see = torch.nn.Sequential(LocalContrast(1), torch.nn.Conv2d(1, 8, 3, stride=2))
+    given = torch.rand(2, 3, 32, 64) * 0.1
+    graph = openvino.convert_model(see.eval(), example_input=given, input=[2, 3, 32, 64])
+    with nncf_library() as nncf:
+        plain, kept = (
+            nncf.quantize(
+                graph,
+                nncf.Dataset([given.numpy()]),
+                ignored_scope=nncf.IgnoredScope(names=list(float_names(graph, parts, ()))),
+            )
+            for parts in ((), ("inputs",))
+        )
+    assert len(ranges(kept)) == 1 < len(ranges(plain))
 
 
 def test_a_decoder_is_what_follows_the_choice_of_queries(exported: Path) -> None:
