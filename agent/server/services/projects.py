@@ -83,9 +83,14 @@ def _placed(name: str, parent: Document | None) -> Data:
 def project_of(call: Call) -> str | None:
     """The project that a call's `project` or `project_name` means; a new name makes one.
 
-    None stands for the root.
+    None stands for the root, which must be asked for by a `project` that is null.
+
+    Raises:
+        BadRequestError: The call has neither.
     """
     identity, name = call.text("project"), call.text("project_name")
+    if call.body.keys().isdisjoint({"project", "project_name"}):
+        raise BadRequestError("give either project (null for the root) or project_name")
     if identity:
         return str(call.db.require(PROJECTS, identity)["id"])
     return str(ensure_project(call, name)["id"]) if name else None

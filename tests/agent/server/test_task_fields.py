@@ -198,6 +198,10 @@ def test_moving_and_types(server: Any) -> None:
     assert answer == {"project_id": project}
     assert server.call("tasks.get_types", projects=[project])["types"] == ["qc"]
     assert "qc" in server.call("tasks.get_types")["types"]
+    # The root has to be asked for: what names no place at all is a mistake.
+    for action, ids in (("tasks.move", [task]), ("models.move", [])):
+        assert server.refuse(action, ids=ids)["result_subcode"] == 12
+    assert get(server, task)["project"] == project
     server.call("tasks.move", ids=[task], project=None)
     assert "project" not in get(server, task)
 
