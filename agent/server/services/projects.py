@@ -12,9 +12,9 @@ from ..errors import ApiError, BadRequestError
 from ..query import Where, has_tag, tag_text
 from ..registry import Call, Data, Mode, action
 from ..store import Document
-from ..tree import HIDDEN
+from ..tree import HIDDEN, below
 from . import projects_statistics as contents
-from .listing import filters, listing
+from .listing import filters, filters_of, listing
 
 _NAMED = {"dataset", "pipeline"}
 """System tags of tasks that are called as their project is."""
@@ -124,12 +124,27 @@ def get_all(call: Call) -> Data:
 
 
 def _asked_for(call: Call) -> Where:
-    where = filters(call, PROJECTS)
+    where = _placed_below(call)
     if not call.flag("search_hidden") and not call.body.get("id"):
         where.add(f"NOT {has_tag('system_tags')}", tag_text(HIDDEN))
     if call.flag("shallow_search") and not call.body.get("parent"):
         where.add("parent IS NULL")
     return where
+
+
+def _placed_below(call: Call) -> Where:
+    """The condition of the filters. All that lies below a parent counts, unless it is shallow."""
+    parents = call.body.get("parent")
+    listed: list[Any] = parents if isinstance(parents, list) else [parents]
+    if call.flag("shallow_search") or not listed or not all(map(_is_parent, listed)):
+        return filters(call, PROJECTS)
+    others = {name: value for name, value in call.body.items() if name != "parent"}
+    return filters_of(call, PROJECTS, others).among("id", below(call.db, listed))
+
+
+def _is_parent(item: Any) -> bool:
+    """Whether a filter's item is the id of a project to look below, and no marker or exclusion."""
+    return isinstance(item, str) and not item.startswith(("-", "__$"))
 
 
 @action("projects.get_all_ex", mode=Mode.SCAN)

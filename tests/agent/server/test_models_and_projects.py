@@ -35,6 +35,28 @@ def test_hidden_projects_are_shown_when_asked_for(server: Any) -> None:
     assert server.call("projects.get_by_id", project=inside)["project"]["system_tags"] == ["hidden"]
 
 
+def test_a_parent_is_searched_to_any_depth_unless_the_search_is_shallow(server: Any) -> None:
+    leaf = project_of(server, "depth/one/two")
+    deep, one = server.call("projects.get_by_id", project=leaf)["project"]["path"]
+    project_of(server, "depth/.hidden")
+    everything = ["depth/one", "depth/one/two"]
+    for action in ("projects.get_all", "projects.get_all_ex"):
+
+        def found(action: str = action, **more: Any) -> list[str]:
+            listed = server.call(action, order_by=["name"], **more)["projects"]
+            return [project["name"] for project in listed]
+
+        assert found(parent=[deep]) == found(parent=deep) == everything
+        assert found(parent=[deep, one]) == everything
+        assert found(parent=[deep], name="two") == ["depth/one/two"]
+        assert found(parent=[deep], shallow_search=True) == ["depth/one"]
+        assert found(parent=[deep], shallow_search=True, name="two") == []
+        assert found(parent=["no-such-id"]) == []
+        assert "depth" not in found(parent=[deep], search_hidden=True)
+        assert len(found(parent=[deep], search_hidden=True)) == 3
+    assert "depth/one" not in names(server, shallow_search=True)
+
+
 def test_rename_and_move_take_the_children_along(server: Any) -> None:
     project = project_of(server, "old/name")
     child = project_of(server, "old/name/child")
