@@ -91,7 +91,7 @@ def editable(call: Call, before: Document | None = None) -> Data:
     if "hyperparams" in fields:
         fields["hyperparams"] = sections_of(fields["hyperparams"])
     if "configuration" in fields:
-        fields["configuration"] = _items("configuration", fields["configuration"])
+        fields["configuration"] = configuration_of(fields["configuration"])
     for name in _MERGED:
         value = call.table(name)
         if value is not None:
@@ -146,6 +146,15 @@ def sections_of(hyperparams: Data) -> Data:
         section: _items(f"hyperparams.{section}", items, section=section)
         for section, items in hyperparams.items()
     }
+
+
+def configuration_of(configuration: Data) -> Data:
+    """Configurations by name, each entry with its name, as clients read them.
+
+    Raises:
+        BadRequestError: An entry is no object.
+    """
+    return _items("configuration", configuration)
 
 
 def _items(where: str, items: Any, **more: str) -> Data:

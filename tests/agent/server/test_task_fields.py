@@ -229,7 +229,7 @@ def test_a_clone_takes_every_override(server: Any) -> None:
         "new_task_name": "n", "new_task_comment": "c", "new_task_tags": ["x"],
         "new_task_system_tags": ["y"], "new_task_parent": parent, "new_task_project": other,
         "new_task_hyperparams": {"A": {"b": {"value": "1"}}},
-        "new_task_configuration": {"g": {"name": "g", "value": "v"}},
+        "new_task_configuration": {"g": {"value": "v"}},
         "new_task_container": {"image": "i"},
         "new_task_input_models": [{"name": "in", "model": models[1]}],
     }  # fmt: skip
@@ -237,7 +237,7 @@ def test_a_clone_takes_every_override(server: Any) -> None:
     assert (clone["name"], clone["comment"], clone["tags"]) == ("n", "c", ["x"])
     assert (clone["system_tags"], clone["parent"], clone["project"]) == (["y"], parent, other)
     assert clone["hyperparams"] == {"A": {"b": {"section": "A", "name": "b", "value": "1"}}}
-    assert clone["configuration"]["g"]["value"] == "v"
+    assert clone["configuration"] == {"g": {"name": "g", "value": "v"}}
     assert clone["container"] == {"image": "i"}
     assert clone["models"]["input"] == [{"name": "in", "model": models[1]}]
 
@@ -250,6 +250,7 @@ def test_a_clone_takes_every_override(server: Any) -> None:
         {"new_task_input_models": [{"name": "in", "model": "no-such-id"}]},
         {"new_task_hyperparams": {"A": "text"}},
         {"new_task_hyperparams": {"A": {"b": "text"}}},
+        {"new_task_configuration": {"g": "text"}},
     ],
 )
 def test_a_clone_with_a_wrong_override_is_refused(server: Any, wrong: dict[str, Any]) -> None:
