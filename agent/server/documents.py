@@ -101,7 +101,9 @@ TASKS = Collection(
     ),
     parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
     valued=frozenset({"hyperparams", "last_metrics"}),
-    lists=frozenset({"models.input", "models.output", "execution.artifacts"}),
+    lists=frozenset(
+        {"models.input", "models.output", "execution.artifacts", "input.view.entries"}
+    ),
     dates=frozenset(
         {
             "created", "started", "completed", "published", "last_update", "last_change",
