@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import clock, projection
 from ..documents import QUEUES, TASKS
-from ..errors import ApiError, BadRequestError, NotFoundError
+from ..errors import ApiError, BadRequestError, NotFoundError, TakenError
 from ..query import Where, has_tag, tag_text
 from ..registry import Call, Data, Mode, action
 from ..store import Document
@@ -26,10 +26,10 @@ def new_queue(call: Call, name: str, **more: Any) -> Document:
     """Make a queue.
 
     Raises:
-        ApiError: There is one of this name.
+        TakenError: There is one of this name.
     """
     if find_queue(call, name):
-        raise ApiError(f"Value combination already exists: queue name={name}", subcode=703)
+        raise TakenError(name)
     now = clock.now()
     queue = {
         "id": uuid.uuid4().hex,
@@ -195,7 +195,7 @@ def update(call: Call) -> Data:
     name = call.text("name")
     if name is not None and name != queue["name"]:
         if find_queue(call, name):
-            raise ApiError(f"Value combination already exists: queue name={name}", subcode=703)
+            raise TakenError(name)
         fields["name"] = name
     for key in ("tags", "system_tags"):
         if call.body.get(key) is not None:
