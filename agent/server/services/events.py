@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..documents import MODELS, TASKS, Collection
 from ..errors import ApiError, BadRequestError
 from ..events import ingest, logs, samples, scalars
@@ -25,17 +27,26 @@ KINDS = (ingest.SCALAR, samples.VECTOR, samples.IMAGE, samples.PLOT, ingest.LOG)
 @action("events.add", mode=Mode.WRITE)
 def add(call: Call) -> Data:
     """Add one event."""
-    added, refused = ingest.add(call.db, [call.body])
-    if not added:
-        raise BadRequestError(next(iter(refused)))
-    return {"added": added, "errors": 0, "errors_info": {}}
+    return _added(call, [call.body])
 
 
 @action("events.add_batch", mode=Mode.WRITE)
 def add_batch(call: Call) -> Data:
     """Add events, one a line. Those that are wrong are counted and don't hinder the others."""
-    events = call.batch if call.batch is not None else [call.body]
+    return _added(call, call.batch if call.batch is not None else [call.body])
+
+
+def _added(call: Call, events: list[Any]) -> Data:
+    """Take events in, and say what became of them.
+
+    Raises:
+        ApiError: All are wrong; a sender that looks at no count still learns of it.
+    """
     added, refused = ingest.add(call.db, events)
+    if refused and not added:
+        raise ApiError(
+            f"Events not added: {next(iter(refused))}", subcode=131, data={"errors": dict(refused)}
+        )
     return {"added": added, "errors": sum(refused.values()), "errors_info": dict(refused)}
 
 

@@ -247,7 +247,15 @@ def test_wrong_events_are_counted_and_the_others_kept(server: Any) -> None:
     assert curves(server, task)["loss"]["train"] == {
         "name": "train", "x": [0, 1, 2], "y": [1, None, None],
     }  # fmt: skip
-    assert server.refuse("events.add", **scalar("nobody", 1))["result_code"] == 400
+    # A batch with nothing good in it is an error, so that senders which don't count learn of it.
+    said = server.refuse("events.add", **scalar("nobody", 1))
+    assert said["result_subcode"] == 131
+    assert said["result_msg"] == "Events not added: Invalid task id: nobody"
+    said = server.refuse_events({"type": "log"}, scalar("nobody", 1), {"type": "log"})
+    assert said["result_msg"] == "Events not added: an event needs a task"
+    reasons = {"an event needs a task": 2, "Invalid task id: nobody": 1}
+    assert said["error_data"] == {"errors": reasons}
+    assert server.add() == {"added": 0, "errors": 0, "errors_info": {}}
     server.call("events.add", **scalar(task, 9, 3))
     assert last(server, task)["value"] == 9
 
