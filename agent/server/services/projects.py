@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import clock
 from ..documents import PROJECTS, TASKS
-from ..errors import ApiError, BadRequestError
+from ..errors import ApiError, BadRequestError, TakenError
 from ..query import Where, has_tag, tag_text
 from ..registry import Call, Data, Mode, action
 from ..store import Document
@@ -24,8 +24,13 @@ _RUN = re.compile(r"( #[0-9]+)*")
 
 def find_project(call: Call, name: str) -> Document | None:
     """The project of this full name."""
-    found = call.db.select(PROJECTS, "name = ?", (name,), limit=1)
+    found = call.db.select(PROJECTS, "name = ?", (tidied(name),), limit=1)
     return found[0] if found else None
+
+
+def tidied(name: str) -> str:
+    """A full name as it is kept: people also write `/a/b` and `a/b/`."""
+    return name.strip("/")
 
 
 def ensure_project(call: Call, name: str, **fields: Any) -> Document:
@@ -34,6 +39,7 @@ def ensure_project(call: Call, name: str, **fields: Any) -> Document:
     Raises:
         BadRequestError: It isn't a project's name.
     """
+    name = tidied(name)
     found = find_project(call, name)
     if found:
         return found
@@ -101,7 +107,7 @@ def create(call: Call) -> Data:
     """Make a project, and its parents."""
     name = call.need("name")
     if find_project(call, name):
-        raise ApiError(f"Value combination already exists: project name={name}", subcode=402)
+        raise TakenError(name)
     fields = {
         key: call.text(key)
         for key in ("description", "default_output_destination")
@@ -175,6 +181,7 @@ def update(call: Call) -> Data:
             fields[key] = call.texts(key)
     call.db.patch(PROJECTS, project["id"], {**fields, "last_update": clock.now()})
     name = call.text("name")
+    name = name if name is None else tidied(name)
     if name is not None and name != project["name"]:
         rename(call, project, name)
         fields["name"] = name
@@ -190,7 +197,7 @@ def rename(call: Call, project: Document, name: str) -> int:
     old = project["name"]
     check_name(name)
     if find_project(call, name):
-        raise ApiError(f"Value combination already exists: project name={name}", subcode=402)
+        raise TakenError(name)
     if name.startswith(f"{old}/"):
         raise ApiError(f"A project can't be moved below itself: {old} -> {name}", subcode=403)
     head, _, base = name.rpartition("/")

@@ -20,9 +20,23 @@ def test_a_project_brings_its_parents_along(server: Any) -> None:
     assert (seen["basename"], seen["description"]) == ("leaf", "d")
     assert names(server, name="^tree") == ["tree", "tree/branch", "tree/branch/leaf"]
     assert names(server, name="^tree$") == ["tree"]
-    server.refuse("projects.create", name="tree")
     server.refuse("projects.create", name="a//b")
     server.refuse("projects.create", name="")
+    server.refuse("projects.create", name="/")
+    for taken in ("tree", "/tree", "tree/branch/"):
+        said = server.refuse("projects.create", name=taken)
+        assert said["result_subcode"] == 801
+        assert said["result_msg"].startswith("Value combination already exists")
+
+
+def test_slashes_around_a_projects_name_dont_count(server: Any) -> None:
+    project = project_of(server, "/slashes/one")
+    assert names(server, name="slashes") == ["slashes", "slashes/one"]
+    server.call("projects.update", project=project, name="/slashes/two/")
+    assert names(server, name="slashes") == ["slashes", "slashes/two"]
+    server.call("projects.update", project=project, name="slashes/two/", description="the same")
+    moved = server.call("tasks.move", ids=[server.task()], project_name="/slashes/two/")
+    assert moved["project_id"] == project
 
 
 def test_hidden_projects_are_shown_when_asked_for(server: Any) -> None:
