@@ -71,6 +71,9 @@ JOB = "runtime.pipeline_job_hash"
 INPUTS = "models.input"
 """The models that a task takes: looked through before one is deleted."""
 
+DELETED = "__DELETED__"
+"""What stands before the id of a deleted task where something still refers to it."""
+
 STATISTICS = ("project", "status", "system_tags", "started", "completed", "active_duration")
 """All that a project's statistics are made of: an index of it spares reading the documents."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from .. import clock, outlines, projection, references
 from ..documents import OUTLINE, PROJECTS, TASKS
 from ..encoding import dumps, loads, written
-from ..errors import BadRequestError
+from ..errors import BadReferenceError, BadRequestError
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from .listing import filters, listing, seen
@@ -169,9 +169,7 @@ def _items(where: str, items: Any, **more: str) -> Data:
 @action("tasks.create", mode=Mode.WRITE)
 def create(call: Call) -> Data:
     """Make a draft."""
-    call.need("name")
-    call.need("type")
-    task = new_task(call, {k: v for k, v in editable(call).items() if v is not None})
+    task = new_task(call, {k: v for k, v in _new_fields(call).items() if v is not None})
     if task.get("project"):
         touch_project(call, task["project"])
     return {"id": task["id"]}
@@ -180,10 +178,19 @@ def create(call: Call) -> Data:
 @action("tasks.validate")
 def validate(call: Call) -> Data:
     """Check what `create` would be given."""
+    _new_fields(call)
+    return {}
+
+
+def _new_fields(call: Call) -> Data:
+    """What a new task is made of; an imported one gets the parent it had elsewhere by an edit."""
     call.need("name")
     call.need("type")
-    editable(call)
-    return {}
+    fields = editable(call)
+    parent = fields.get("parent")
+    if parent and not call.db.exists(TASKS, parent):
+        raise BadReferenceError(TASKS.noun, parent, "parent")
+    return fields
 
 
 @action("tasks.get_by_id")

@@ -153,6 +153,23 @@ def test_a_model_from_registration_to_publication(server: Any) -> None:
     server.refuse("models.set_ready", model=model)
 
 
+def test_a_model_refers_to_what_there_is_or_was(server: Any) -> None:
+    model = {"name": "m", "uri": "u"}
+    for name, wanted in (("task", "Task"), ("parent", "Model")):
+        said = server.refuse("models.create", **model, **{name: "no-such-id"})
+        assert said["result_subcode"] == 16
+        assert f"(expecting {wanted} id): id=no-such-id, field={name}" in said["result_msg"]
+    task = server.task()
+    made = server.call("models.create", **model, task=task)["id"]
+    server.refuse("models.edit", model=made, task="no-such-id")
+    server.call("tasks.delete", task=task, delete_output_models=False)
+    left = server.call("models.get_by_id", model=made)["model"]["task"]
+    assert left == f"__DELETED__{task}"
+    # Clients write a model back with what they have read.
+    server.call("models.edit", model=made, task=left, comment="c")
+    server.call("models.edit", model=made, task=None, parent=made)
+
+
 def test_the_time_of_a_models_making_can_be_set(server: Any) -> None:
     model = server.call("models.create", name="m", uri="u")["id"]
     server.call("models.update", model=model, created="2026-01-02T03:04:05Z", name="n")

@@ -190,6 +190,16 @@ def test_tasks_in_hidden_projects_are_found(server: Any) -> None:
     assert [item["id"] for item in found] == [task]
 
 
+def test_a_new_tasks_parent_must_be_there(server: Any) -> None:
+    for action in ("tasks.create", "tasks.validate"):
+        said = server.refuse(action, name="n", type="training", parent="no-such-id")
+        assert said["result_subcode"] == 16
+    # A task that is imported brings the parent that it had elsewhere.
+    task = server.task()
+    server.call("tasks.edit", task=task, parent="of-another-server")
+    assert get(server, task)["parent"] == "of-another-server"
+
+
 def test_moving_and_types(server: Any) -> None:
     task = server.task(type="qc")
     answer = server.call("tasks.move", ids=[task], project_name="moved/here")
