@@ -141,6 +141,13 @@ def test_arguments_in_the_address(server: Any) -> None:
     response = server.http.get(f"{server.url}/auth.login?expiration_sec=120", timeout=10)
     claims = jwt.decode(response.json()["data"]["token"], options={"verify_signature": False})
     assert 100 < claims["exp"] - time.time() <= 120
+    tasks = [server.task(), server.task()]
+    server.task()
+    for wanted in ([tasks[0]], tasks):
+        query = "&".join(f"id={task}" for task in wanted)
+        url = f"{server.url}/tasks.get_all?{query}&order_by=created&only_fields=id"
+        found = server.http.get(url, timeout=10).json()["data"]["tasks"]
+        assert [task["id"] for task in found] == wanted
 
 
 def test_login_gives_the_token_that_the_sdk_reads(server: Any) -> None:
