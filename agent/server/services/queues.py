@@ -177,12 +177,16 @@ def get_default(call: Call) -> Data:
     return {"id": queue["id"], "name": queue["name"]}
 
 
+def _checked(name: str) -> str:
+    if not name.strip():
+        raise BadRequestError("a queue needs a name")
+    return name.strip()
+
+
 @action("queues.create", mode=Mode.WRITE)
 def create(call: Call) -> Data:
     """Make a queue."""
-    name = call.need("name").strip()
-    if not name:
-        raise BadRequestError("a queue needs a name")
+    name = _checked(call.need("name"))
     queue = new_queue(call, name, tags=call.texts("tags"), system_tags=call.texts("system_tags"))
     return {"id": queue["id"]}
 
@@ -193,6 +197,7 @@ def update(call: Call) -> Data:
     queue = call.db.require(QUEUES, call.need("queue"))
     fields: Data = {}
     name = call.text("name")
+    name = name if name is None else _checked(name)
     if name is not None and name != queue["name"]:
         if find_queue(call, name):
             raise TakenError(name)

@@ -94,6 +94,7 @@ def test_queues_are_unique_renamed_and_deleted(server: Any) -> None:
     queue = queue_of(server, "first name")
     assert server.refuse("queues.create", name="first name")["result_subcode"] == 801
     assert server.refuse("queues.update", queue=queue, name="default")["result_subcode"] == 801
+    assert server.refuse("queues.update", queue=queue, name=" ")["result_subcode"] == 12
     answer = server.call("queues.update", queue=queue, name="second name", tags=["t"])
     assert answer["updated"] == 1
     assert server.call("queues.get_all", tags=["t"])["queues"][0]["name"] == "second name"
