@@ -244,6 +244,10 @@ def _scalar(value: Any) -> Any:
     raise BadRequestError(f"not a value to filter by: {value!r}")
 
 
+_MANY = 1000
+"""Values from which on a list is bound as one: SQLite takes only so many."""
+
+
 def _members(where: Where, sql: str, wanted: list[Any], *, excludable: bool) -> None:
     if not wanted:
         return
@@ -253,11 +257,15 @@ def _members(where: Where, sql: str, wanted: list[Any], *, excludable: bool) -> 
     if not marked and not dashed:
         present = [_scalar(item) for item in wanted if item is not None]
         terms = []
-        if present:
+        bound: list[Any] = present
+        if len(present) > _MANY:
+            terms.append(f"{sql} IN (SELECT value FROM json_each(?))")
+            bound = [dumps(present)]
+        elif present:
             terms.append(f"{sql} IN ({','.join('?' * len(present))})")
         if len(present) < len(wanted):
             terms.append(f"{sql} IS NULL")
-        where.add(" OR ".join(terms), *present)
+        where.add(" OR ".join(terms), *bound)
         return
 
     def test(item: Any) -> Term:

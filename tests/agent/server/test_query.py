@@ -150,6 +150,16 @@ def test_filters(store: Store, filters: dict[str, Any], expected: str) -> None:
     assert "".join(task["id"] for task in found) == expected
 
 
+def test_long_lists(server: Any) -> None:
+    task, other = server.task(), server.task()
+    none = [f"{number:032x}" for number in range(300_000)]
+    wanted = {"only_fields": ["id"], "order_by": ["created"]}
+    found = server.call("tasks.get_all", id=[*none, task, other], **wanted)["tasks"]
+    assert [each["id"] for each in found] == [task, other]
+    said = server.refuse("tasks.get_all", tags=["__$all", *none[:5000]])
+    assert "too many conditions" in said["result_msg"]
+
+
 @pytest.mark.parametrize(
     ("order_by", "expected"),
     [
