@@ -113,7 +113,7 @@ def editable(call: Call, before: Document | None = None) -> Data:
 
 
 def check_lists(fields: Data) -> None:
-    """Refuse artifacts and models that aren't lists of objects: later calls go through them.
+    """Refuse artifacts, models and views that aren't lists of objects: later calls go through them.
 
     Raises:
         BadRequestError: It names the list.
@@ -121,8 +121,13 @@ def check_lists(fields: Data) -> None:
     execution, models = fields.get("execution") or {}, fields.get("models") or {}
     if not isinstance(execution.get("queue"), (str, NoneType)):
         raise BadRequestError("execution.queue must be a text")
+    view = (fields.get("input") or {}).get("view")
     lists = {
         "execution.artifacts": (execution.get("artifacts"), ("key",)),
+        "input.view.entries": (
+            view.get("entries") if isinstance(view, dict) else None,
+            ("dataset", "version"),
+        ),
         **{f"models.{kind}": (listed, ("model", "name")) for kind, listed in models.items()},
     }
     for where, (listed, names) in lists.items():

@@ -287,6 +287,9 @@ def test_references_are_checked_when_that_is_asked_for(server: Any) -> None:
         {"models": {"output": 5}},
         {"models": {"input": [5]}},
         {"models": {"output": [{"name": "n", "model": [1]}]}},
+        {"input": {"view": {"entries": "text"}}},
+        {"input": {"view": {"entries": ["text"]}}},
+        {"input": {"view": {"entries": [{"dataset": 5}]}}},
     ],
 )
 def test_lists_that_later_calls_go_through_are_checked(server: Any, wrong: dict[str, Any]) -> None:
