@@ -73,10 +73,8 @@ class Api:
             refused = BadRequestError(f"a value is out of range or not a text: {error}")
             code, answer = 400, failure(name, version, refused)
         except sqlite3.OperationalError as error:
-            slow = "user-defined function" in str(error)  # see matching.py
-            refused = BadRequestError("a pattern takes too long to match")
-            fault = refused if slow else ApiError(f"General error: {error}", code=500)
-            if not slow:
+            fault = _fault(error)
+            if fault.code == 500:
                 log.exception("%s failed", name)
             code, answer = fault.code, failure(name, version, fault)
         except Exception as error:
@@ -154,6 +152,21 @@ class Api:
                 log.exception("rollback failed")
             raise
         return result
+
+
+_TOO_MUCH = {
+    "user-defined function": "a pattern takes too long to match",  # see matching.py
+    "Expression tree is too large": "a filter holds too many conditions",
+    "too many SQL variables": "a filter holds too many values",
+}
+"""What the database says when it is the request that goes too far, and what we say then."""
+
+
+def _fault(error: sqlite3.OperationalError) -> ApiError:
+    for sign, reason in _TOO_MUCH.items():
+        if sign in str(error):
+            return BadRequestError(reason)
+    return ApiError(f"General error: {error}", code=500)
 
 
 def _written(name: str, version: str, data: Data | Attachment) -> bytes | Attachment:

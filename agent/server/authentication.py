@@ -6,7 +6,7 @@ import hmac
 
 from .credentials import Keys, User, basic, digest
 from .documents import CREDENTIALS
-from .errors import UnauthorizedError
+from .errors import BadCredentialsError, UnauthorizedError
 from .peer import Peer
 from .store import Session
 
@@ -61,5 +61,5 @@ class Authenticator:
             if made is not None and hmac.compare_digest(made["digest"], digest(secret)):
                 self._keys.uses.note(key, address)
                 return User(made["user"], made["user_name"], made["company"])
-            raise UnauthorizedError("invalid credentials")
+            raise BadCredentialsError
         raise UnauthorizedError("missing credentials")

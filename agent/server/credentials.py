@@ -18,7 +18,7 @@ from typing import Any
 
 import jwt
 
-from .errors import UnauthorizedError
+from .errors import BadCredentialsError, BadTokenError
 from .settings import API_VERSION, SERVER_VERSION
 from .uses import Uses
 
@@ -100,16 +100,18 @@ class Keys:
         """The user that a token was made for.
 
         Raises:
-            UnauthorizedError: It is forged, expired or not a token.
+            BadTokenError: It is forged, expired or not a token.
         """
         try:
             claims = _claims(token, self.signing_key)
-            if not claims["exp"] > time.time():
-                raise UnauthorizedError("invalid or expired token: Signature has expired")
             identity = claims["identity"]
-            return User(identity["user"], identity["user_name"], identity["company"])
+            user = User(identity["user"], identity["user_name"], identity["company"])
+            expired = not claims["exp"] > time.time()
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
-            raise UnauthorizedError(f"invalid or expired token: {error}") from error
+            raise BadTokenError(error) from error
+        if expired:
+            raise BadTokenError("Signature has expired")
+        return user
 
 
 @lru_cache(maxsize=1024)
@@ -130,14 +132,14 @@ def basic(header: str) -> tuple[str, str]:
     """The key and the secret in the part of an `Authorization` header after `Basic`.
 
     Raises:
-        UnauthorizedError: It can't be read.
+        BadCredentialsError: It can't be read.
     """
     try:
         key, colon, secret = base64.b64decode(header, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise UnauthorizedError("unreadable basic credentials") from error
+        raise BadCredentialsError from error
     if not colon:
-        raise UnauthorizedError("unreadable basic credentials")
+        raise BadCredentialsError
     return key, secret
 
 

@@ -71,6 +71,9 @@ JOB = "runtime.pipeline_job_hash"
 INPUTS = "models.input"
 """The models that a task takes: looked through before one is deleted."""
 
+DELETED = "__DELETED__"
+"""What stands before the id of a deleted task where something still refers to it."""
+
 STATISTICS = ("project", "status", "system_tags", "started", "completed", "active_duration")
 """All that a project's statistics are made of: an index of it spares reading the documents."""
 
@@ -101,7 +104,9 @@ TASKS = Collection(
     ),
     parts=frozenset({"script", "execution", "hyperparams", "configuration", "last_metrics"}),
     valued=frozenset({"hyperparams", "last_metrics"}),
-    lists=frozenset({"models.input", "models.output", "execution.artifacts"}),
+    lists=frozenset(
+        {"models.input", "models.output", "execution.artifacts", "input.view.entries"}
+    ),
     dates=frozenset(
         {
             "created", "started", "completed", "published", "last_update", "last_change",

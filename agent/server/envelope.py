@@ -12,7 +12,7 @@ from .settings import API_VERSION
 
 def success(action: str, version: str, data: dict[str, Any]) -> bytes:
     """The body of an answer that went well."""
-    return _body(action, version, data, 200, 0, "OK", None)
+    return _body(action, version, data, 200, 0, "OK", {})
 
 
 def failure(action: str, version: str, error: ApiError) -> bytes:
@@ -27,7 +27,7 @@ def _body(
     code: int,
     subcode: int,
     message: str,
-    error_data: dict[str, Any] | None,
+    error_data: dict[str, Any],
 ) -> bytes:
     identity = uuid.uuid4().hex
     meta: dict[str, Any] = {
@@ -42,7 +42,6 @@ def _body(
         "result_subcode": subcode,
         "result_msg": message,
         "error_stack": "",
+        "error_data": error_data,
     }
-    if error_data is not None:
-        meta["error_data"] = error_data
     return encode({"meta": meta, "data": data})

@@ -36,13 +36,29 @@ class BadRequestError(ApiError):
 
     def __init__(self, message: str) -> None:
         super().__init__(f"Validation error ({message})", code=400, subcode=12)
+        self.reason = message
 
 
 class UnauthorizedError(ApiError):
-    """Credentials or a token that are missing, wrong or expired."""
+    """Credentials that are missing."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(f"UnauthorizedError ({message})", code=401, subcode=20)
+    def __init__(self, message: str, *, subcode: int = 20) -> None:
+        super().__init__(f"Unauthorized ({message})", code=401, subcode=subcode)
+
+
+class BadCredentialsError(UnauthorizedError):
+    """A key or a secret that is wrong."""
+
+    def __init__(self) -> None:
+        super().__init__("invalid credentials", subcode=22)
+
+
+class BadTokenError(UnauthorizedError):
+    """A token that is forged, expired or none."""
+
+    def __init__(self, reason: object) -> None:
+        super().__init__("invalid token", subcode=30)
+        self.message = f"Invalid token (invalid jwt token): reason={reason}"
 
 
 _SUBCODES = {
@@ -53,12 +69,35 @@ _SUBCODES = {
 class NotFoundError(ApiError):
     """An id that names nothing.
 
-    The subcodes for tasks and models are those the SDK looks for; the others are ours.
+    The subcodes for tasks and models are those the SDK looks for, those for projects and queues
+    stand in what users of ClearML report; the others are ours.
     """
 
     def __init__(self, kind: str, identity: str) -> None:
         super().__init__(
             f"Invalid {kind} id: id={identity}", code=400, subcode=_SUBCODES.get(kind, 100)
+        )
+
+
+class BadReferenceError(ApiError):
+    """A field that shall hold the id of something and names nothing."""
+
+    def __init__(self, kind: str, identity: str, field: str) -> None:
+        super().__init__(
+            f"Invalid value for fields (expecting {kind.capitalize()} id): "
+            f"id={identity}, field={field}",
+            subcode=16,
+        )
+
+
+class TakenError(ApiError):
+    """A name that something else of its kind has already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "Value combination already exists (unique field already contains this value): "
+            f"name={name}",
+            subcode=801,
         )
 
 

@@ -8,7 +8,8 @@ What is understood, for any known field and any dotted name below it:
 - `[low, high]` on a number, either may be null: a closed range.
 - a text: a regular expression for names and comments, a comparison such as `>=2026-01-01` for
   dates, otherwise equality.
-- `_any_`, `_or_`, `_all_`, `_and_`: `{fields, pattern}` or `{fields, datetime}` over many fields.
+- `_any_`, `_or_`, `_all_`, `_and_`: `{fields, pattern}` or `{fields, datetime}` over many fields; a
+  list, of tags for example, matches if one of its items does.
 - `search_text`: a text anywhere in name, id, comment or tags.
 - `filters`: by field, `{"any": {"include": [...], "exclude": [...]}, "all": {...}}`.
 
@@ -243,6 +244,10 @@ def _scalar(value: Any) -> Any:
     raise BadRequestError(f"not a value to filter by: {value!r}")
 
 
+_MANY = 1000
+"""Values from which on a list is bound as one: SQLite takes only so many."""
+
+
 def _members(where: Where, sql: str, wanted: list[Any], *, excludable: bool) -> None:
     if not wanted:
         return
@@ -252,11 +257,15 @@ def _members(where: Where, sql: str, wanted: list[Any], *, excludable: bool) -> 
     if not marked and not dashed:
         present = [_scalar(item) for item in wanted if item is not None]
         terms = []
-        if present:
+        bound: list[Any] = present
+        if len(present) > _MANY:
+            terms.append(f"{sql} IN (SELECT value FROM json_each(?))")
+            bound = [dumps(present)]
+        elif present:
             terms.append(f"{sql} IN ({','.join('?' * len(present))})")
         if len(present) < len(wanted):
             terms.append(f"{sql} IS NULL")
-        where.add(" OR ".join(terms), *present)
+        where.add(" OR ".join(terms), *bound)
         return
 
     def test(item: Any) -> Term:
@@ -357,7 +366,7 @@ def _multi(where: Where, joint: str, key: str, value: Any) -> None:
     for name in fields:
         sql = _literal(where.collection, name)
         if isinstance(pattern, str) and pattern:
-            term, bound = compare(sql, fold(pattern))
+            term, bound = _matched(where.collection, name, fold(pattern))
             terms.append(term)
             values.extend(bound)
         for constraint in moments if isinstance(moments, list) else [moments] if moments else []:
@@ -366,6 +375,25 @@ def _multi(where: Where, joint: str, key: str, value: Any) -> None:
             values.append(moment)
     if terms:
         where.add(joint.join(f"({term})" for term in terms), *values)
+
+
+def _matched(collection: Collection, path: str, pattern: str) -> Term:
+    """Whether a field matches a pattern; of a list, whether one of its items does."""
+    if path in collection.tags:
+        term, bound = compare("e.value", pattern)
+        return _one_of(_literal(collection, path), term), bound
+    for listed in collection.lists:
+        if path.startswith(f"{listed}."):
+            item = _json_path(path.removeprefix(f"{listed}."))
+            term, bound = compare(f"json_extract(e.value, '{item}')", pattern)
+            return _one_of(_literal(collection, listed), term), bound
+    return compare(_literal(collection, path), pattern)
+
+
+def _one_of(sql: str, term: str) -> str:
+    """SQL for "a term holds for an item `e` of the JSON list `sql`"."""
+    # Most lists are empty, and that is seen without reading them as JSON.
+    return f"{sql} <> '[]' AND EXISTS (SELECT 1 FROM json_each({sql}) e WHERE {term})"
 
 
 _JOINTS = {"any": "__$or", "all": "__$and"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope
 
@@ -90,7 +90,7 @@ def arguments(
     """
     if "gzip" in names.get("content-encoding", ""):
         raw = _gunzip(raw, limit)
-    found = dict(parse_qsl(query.decode("latin-1"))) if query else {}
+    found = _asked(query) if query else {}
     kind = names.get("content-type", "")
     if "json-lines" in kind or "ndjson" in kind:
         return dict(found), [_json(line) for line in raw.splitlines() if line.strip()]
@@ -100,6 +100,12 @@ def arguments(
     if not isinstance(value, dict):
         raise BadRequestError("the body must be a JSON object")
     return {**found, **value}, None
+
+
+def _asked(query: bytes) -> dict[str, Any]:
+    """The arguments in an address; a name that stands there more than once is a list."""
+    parsed = parse_qs(query.decode("latin-1"))
+    return {name: values if len(values) > 1 else values[0] for name, values in parsed.items()}
 
 
 def _json(raw: bytes) -> Any:

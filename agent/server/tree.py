@@ -24,6 +24,18 @@ def with_children(db: Session, identities: Iterable[str]) -> list[str]:
     return [row[0] for row in rows]
 
 
+def below(db: Session, identities: Iterable[str]) -> list[str]:
+    """The ids of all projects that lie below some, at any depth."""
+    rows = db.rows(
+        "WITH RECURSIVE below(id) AS (SELECT id FROM projects WHERE parent IN "
+        "(SELECT value FROM json_each(?)) UNION "
+        "SELECT projects.id FROM projects JOIN below ON projects.parent = below.id) "
+        "SELECT id FROM below",
+        (dumps(list(identities)),),
+    )
+    return [row[0] for row in rows]
+
+
 def scope(db: Session, projects: list[str], *, children: bool) -> list[str] | None:
     """The projects that a request looks in; None for all of them."""
     if not projects:

@@ -53,7 +53,7 @@ def add(db: Session, events: list[Any]) -> tuple[int, Counter[str]]:
             _take(db, batches, event)
             added += 1
         except BadRequestError as error:
-            refused[error.message] += 1
+            refused[error.reason] += 1
     for owner, batch in batches.items():
         _write(db, owner, batch)
     return added, refused

@@ -26,12 +26,12 @@ def login(call: Call) -> Data:
 
 @action("auth.validate_token")
 def validate_token(call: Call) -> Data:
-    """Whether a token is good; if it isn't, why."""
+    """Whether a token is good, and whose it is; if it isn't, why."""
     try:
-        call.keys.user_of(call.need("token"))
+        user = call.keys.user_of(call.need("token"))
     except UnauthorizedError as error:
         return {"valid": False, "msg": error.message}
-    return {"valid": True, "msg": "OK"}
+    return {"valid": True, "msg": "OK", "user": user.id, "company": user.company}
 
 
 @action("auth.edit_user", mode=Mode.WRITE)

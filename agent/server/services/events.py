@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..documents import MODELS, TASKS, Collection
 from ..errors import ApiError, BadRequestError
 from ..events import ingest, logs, samples, scalars
 from ..registry import Call, Data, Mode, action
 from .events_requests import (
     TOTAL,
+    encode_scroll,
+    numbers_of,
     numbers_scrolled,
     owner_of,
     owners_of,
     paged,
     selection,
+    table_scrolled,
     unlock,
 )
 
@@ -22,17 +27,26 @@ KINDS = (ingest.SCALAR, samples.VECTOR, samples.IMAGE, samples.PLOT, ingest.LOG)
 @action("events.add", mode=Mode.WRITE)
 def add(call: Call) -> Data:
     """Add one event."""
-    added, refused = ingest.add(call.db, [call.body])
-    if not added:
-        raise BadRequestError(next(iter(refused)))
-    return {"added": added, "errors": 0, "errors_info": {}}
+    return _added(call, [call.body])
 
 
 @action("events.add_batch", mode=Mode.WRITE)
 def add_batch(call: Call) -> Data:
     """Add events, one a line. Those that are wrong are counted and don't hinder the others."""
-    events = call.batch if call.batch is not None else [call.body]
+    return _added(call, call.batch if call.batch is not None else [call.body])
+
+
+def _added(call: Call, events: list[Any]) -> Data:
+    """Take events in, and say what became of them.
+
+    Raises:
+        ApiError: All are wrong; a sender that looks at no count still learns of it.
+    """
     added, refused = ingest.add(call.db, events)
+    if refused and not added:
+        raise ApiError(
+            f"Events not added: {next(iter(refused))}", subcode=131, data={"errors": dict(refused)}
+        )
     return {"added": added, "errors": sum(refused.values()), "errors_info": dict(refused)}
 
 
@@ -54,21 +68,55 @@ def kind_of(call: Call) -> str:
 
 @action("events.get_task_events", mode=Mode.SCAN)
 def get_task_events(call: Call) -> Data:
-    """Scroll through a task's events of one type, by time."""
-    owner, kind = owner_of(call), kind_of(call)
+    """Scroll through a task's events by time: those of one type, or all."""
+    owner, latest = owner_of(call), is_descending(call, "asc")
     limit = max(1, min(call.integer("batch_size", 500), TOTAL))
-    latest = is_descending(call, "asc")
-    after = numbers_scrolled(call, 3 if kind == ingest.SCALAR else 2)
+    if not call.text("event_type"):
+        return _events_of_all_types(call, owner, limit, latest=latest)
+    kind = kind_of(call)
+    after = numbers_scrolled(call, _key_length(kind))
+    rows, total = _events(call, owner, kind, after, limit, latest=latest)
+    return paged(rows, min(total, TOTAL), after)
+
+
+def _events_of_all_types(call: Call, owner: str, limit: int, *, latest: bool) -> Data:
+    """The next events of any type; the scroll id says how far each type has come."""
+    reached = table_scrolled(call)
+    found: list[tuple[list[int], str, Data]] = []
+    total = 0
+    for kind in KINDS:
+        after = numbers_of(reached.get(kind), _key_length(kind))
+        rows, count = _events(call, owner, kind, after, limit, latest=latest)
+        found += [(key, kind, event) for key, event in rows]
+        total += count
+    found.sort(key=lambda each: each[0][0], reverse=latest)
+    page = found[:limit]
+    reached.update({kind: key for key, kind, _ in page})
+    return {
+        "events": [event for _, _, event in page],
+        "returned": len(page),
+        "total": min(total, TOTAL),
+        "scroll_id": encode_scroll(reached) if reached else None,
+    }
+
+
+def _key_length(kind: str) -> int:
+    """How many numbers say where an event of a type stands."""
+    return 3 if kind == ingest.SCALAR else 2
+
+
+def _events(
+    call: Call, owner: str, kind: str, after: list[int] | None, limit: int, *, latest: bool
+) -> tuple[list[tuple[list[int], Data]], int]:
+    """Events of one type with their places, the time first, and how many there are of it."""
     if kind == ingest.SCALAR:
         rows = scalars.page(call.db, owner, after, limit, latest=latest)
-        total = scalars.count(call.db, owner)
-    elif kind == ingest.LOG:
+        return rows, scalars.count(call.db, owner)
+    if kind == ingest.LOG:
         rows = logs.page(call.db, owner, after, limit, latest=latest)
-        total = logs.count(call.db, owner, TOTAL)
-    else:
-        rows = samples.page(call.db, owner, kind, after, limit, latest=latest)
-        total = samples.count(call.db, owner, kind)
-    return paged(rows, min(total, TOTAL), after)
+        return rows, logs.count(call.db, owner, TOTAL)
+    rows = samples.page(call.db, owner, kind, after, limit, latest=latest)
+    return rows, samples.count(call.db, owner, kind)
 
 
 def _names(call: Call, owner: str, kind: str) -> list[tuple[str, str]]:

@@ -95,7 +95,11 @@ def decode_scroll(call: Call) -> Any:
 
 def numbers_scrolled(call: Call, length: int) -> list[int] | None:
     """A scroll id that holds so many whole numbers; None without a scroll id."""
-    state = decode_scroll(call)
+    return numbers_of(decode_scroll(call), length)
+
+
+def numbers_of(state: Any, length: int) -> list[int] | None:
+    """A part of a scroll id that must be so many whole numbers, or None."""
     if state is None:
         return None
     if not (

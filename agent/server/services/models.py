@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 
 from .. import clock, projection, references
-from ..documents import MODELS, PROJECTS, TASKS
-from ..errors import ApiError, BadRequestError
+from ..documents import DELETED, MODELS, PROJECTS, TASKS, Collection
+from ..errors import ApiError, BadReferenceError, BadRequestError
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from .listing import filters, listing, seen
@@ -34,7 +34,20 @@ def _fields(call: Call) -> Data:
         fields["metadata"] = found if isinstance(found, dict) else as_map(call.tables("metadata"))
     if fields.get("project"):
         call.db.require(PROJECTS, fields["project"])
+    _check_reference(call, TASKS, "task", fields)
+    _check_reference(call, MODELS, "parent", fields)
     return fields
+
+
+def _check_reference(call: Call, collection: Collection, name: str, fields: Data) -> None:
+    """Refuse a reference to nothing; one to what was deleted since is written back by clients.
+
+    Raises:
+        BadReferenceError: It names nothing.
+    """
+    identity = fields.get(name)
+    if identity and not identity.startswith(DELETED) and not call.db.exists(collection, identity):
+        raise BadReferenceError(collection.noun, identity, name)
 
 
 def new_model(call: Call, fields: Data) -> Document:

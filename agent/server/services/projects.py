@@ -8,13 +8,13 @@ from typing import Any
 
 from .. import clock
 from ..documents import PROJECTS, TASKS
-from ..errors import ApiError, BadRequestError
+from ..errors import ApiError, BadRequestError, TakenError
 from ..query import Where, has_tag, tag_text
 from ..registry import Call, Data, Mode, action
 from ..store import Document
-from ..tree import HIDDEN
+from ..tree import HIDDEN, below
 from . import projects_statistics as contents
-from .listing import filters, listing
+from .listing import filters, filters_of, listing
 
 _NAMED = {"dataset", "pipeline"}
 """System tags of tasks that are called as their project is."""
@@ -24,8 +24,13 @@ _RUN = re.compile(r"( #[0-9]+)*")
 
 def find_project(call: Call, name: str) -> Document | None:
     """The project of this full name."""
-    found = call.db.select(PROJECTS, "name = ?", (name,), limit=1)
+    found = call.db.select(PROJECTS, "name = ?", (tidied(name),), limit=1)
     return found[0] if found else None
+
+
+def tidied(name: str) -> str:
+    """A full name as it is kept: people also write `/a/b` and `a/b/`."""
+    return name.strip("/")
 
 
 def ensure_project(call: Call, name: str, **fields: Any) -> Document:
@@ -34,6 +39,7 @@ def ensure_project(call: Call, name: str, **fields: Any) -> Document:
     Raises:
         BadRequestError: It isn't a project's name.
     """
+    name = tidied(name)
     found = find_project(call, name)
     if found:
         return found
@@ -83,9 +89,14 @@ def _placed(name: str, parent: Document | None) -> Data:
 def project_of(call: Call) -> str | None:
     """The project that a call's `project` or `project_name` means; a new name makes one.
 
-    None stands for the root.
+    None stands for the root, which must be asked for by a `project` that is null.
+
+    Raises:
+        BadRequestError: The call has neither.
     """
     identity, name = call.text("project"), call.text("project_name")
+    if call.body.keys().isdisjoint({"project", "project_name"}):
+        raise BadRequestError("give either project (null for the root) or project_name")
     if identity:
         return str(call.db.require(PROJECTS, identity)["id"])
     return str(ensure_project(call, name)["id"]) if name else None
@@ -96,7 +107,7 @@ def create(call: Call) -> Data:
     """Make a project, and its parents."""
     name = call.need("name")
     if find_project(call, name):
-        raise ApiError(f"Value combination already exists: project name={name}", subcode=402)
+        raise TakenError(name)
     fields = {
         key: call.text(key)
         for key in ("description", "default_output_destination")
@@ -119,12 +130,27 @@ def get_all(call: Call) -> Data:
 
 
 def _asked_for(call: Call) -> Where:
-    where = filters(call, PROJECTS)
+    where = _placed_below(call)
     if not call.flag("search_hidden") and not call.body.get("id"):
         where.add(f"NOT {has_tag('system_tags')}", tag_text(HIDDEN))
     if call.flag("shallow_search") and not call.body.get("parent"):
         where.add("parent IS NULL")
     return where
+
+
+def _placed_below(call: Call) -> Where:
+    """The condition of the filters. All that lies below a parent counts, unless it is shallow."""
+    parents = call.body.get("parent")
+    listed: list[Any] = parents if isinstance(parents, list) else [parents]
+    if call.flag("shallow_search") or not listed or not all(map(_is_parent, listed)):
+        return filters(call, PROJECTS)
+    others = {name: value for name, value in call.body.items() if name != "parent"}
+    return filters_of(call, PROJECTS, others).among("id", below(call.db, listed))
+
+
+def _is_parent(item: Any) -> bool:
+    """Whether a filter's item is the id of a project to look below, and no marker or exclusion."""
+    return isinstance(item, str) and not item.startswith(("-", "__$"))
 
 
 @action("projects.get_all_ex", mode=Mode.SCAN)
@@ -155,6 +181,7 @@ def update(call: Call) -> Data:
             fields[key] = call.texts(key)
     call.db.patch(PROJECTS, project["id"], {**fields, "last_update": clock.now()})
     name = call.text("name")
+    name = name if name is None else tidied(name)
     if name is not None and name != project["name"]:
         rename(call, project, name)
         fields["name"] = name
@@ -170,7 +197,7 @@ def rename(call: Call, project: Document, name: str) -> int:
     old = project["name"]
     check_name(name)
     if find_project(call, name):
-        raise ApiError(f"Value combination already exists: project name={name}", subcode=402)
+        raise TakenError(name)
     if name.startswith(f"{old}/"):
         raise ApiError(f"A project can't be moved below itself: {old} -> {name}", subcode=403)
     head, _, base = name.rpartition("/")

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import clock, projection
 from ..documents import QUEUES, TASKS
-from ..errors import ApiError, BadRequestError, NotFoundError
+from ..errors import ApiError, BadRequestError, NotFoundError, TakenError
 from ..query import Where, has_tag, tag_text
 from ..registry import Call, Data, Mode, action
 from ..store import Document
@@ -26,10 +26,10 @@ def new_queue(call: Call, name: str, **more: Any) -> Document:
     """Make a queue.
 
     Raises:
-        ApiError: There is one of this name.
+        TakenError: There is one of this name.
     """
     if find_queue(call, name):
-        raise ApiError(f"Value combination already exists: queue name={name}", subcode=703)
+        raise TakenError(name)
     now = clock.now()
     queue = {
         "id": uuid.uuid4().hex,
@@ -177,12 +177,16 @@ def get_default(call: Call) -> Data:
     return {"id": queue["id"], "name": queue["name"]}
 
 
+def _checked(name: str) -> str:
+    if not name.strip():
+        raise BadRequestError("a queue needs a name")
+    return name.strip()
+
+
 @action("queues.create", mode=Mode.WRITE)
 def create(call: Call) -> Data:
     """Make a queue."""
-    name = call.need("name").strip()
-    if not name:
-        raise BadRequestError("a queue needs a name")
+    name = _checked(call.need("name"))
     queue = new_queue(call, name, tags=call.texts("tags"), system_tags=call.texts("system_tags"))
     return {"id": queue["id"]}
 
@@ -193,9 +197,10 @@ def update(call: Call) -> Data:
     queue = call.db.require(QUEUES, call.need("queue"))
     fields: Data = {}
     name = call.text("name")
+    name = name if name is None else _checked(name)
     if name is not None and name != queue["name"]:
         if find_queue(call, name):
-            raise ApiError(f"Value combination already exists: queue name={name}", subcode=703)
+            raise TakenError(name)
         fields["name"] = name
     for key in ("tags", "system_tags"):
         if call.body.get(key) is not None:

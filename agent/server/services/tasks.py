@@ -9,7 +9,7 @@ from typing import Any
 from .. import clock, outlines, projection, references
 from ..documents import OUTLINE, PROJECTS, TASKS
 from ..encoding import dumps, loads, written
-from ..errors import BadRequestError
+from ..errors import BadReferenceError, BadRequestError
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from .listing import filters, listing, seen
@@ -91,7 +91,7 @@ def editable(call: Call, before: Document | None = None) -> Data:
     if "hyperparams" in fields:
         fields["hyperparams"] = sections_of(fields["hyperparams"])
     if "configuration" in fields:
-        fields["configuration"] = _items("configuration", fields["configuration"])
+        fields["configuration"] = configuration_of(fields["configuration"])
     for name in _MERGED:
         value = call.table(name)
         if value is not None:
@@ -113,7 +113,7 @@ def editable(call: Call, before: Document | None = None) -> Data:
 
 
 def check_lists(fields: Data) -> None:
-    """Refuse artifacts and models that aren't lists of objects: later calls go through them.
+    """Refuse artifacts, models and views that aren't lists of objects: later calls go through them.
 
     Raises:
         BadRequestError: It names the list.
@@ -121,8 +121,13 @@ def check_lists(fields: Data) -> None:
     execution, models = fields.get("execution") or {}, fields.get("models") or {}
     if not isinstance(execution.get("queue"), (str, NoneType)):
         raise BadRequestError("execution.queue must be a text")
+    view = (fields.get("input") or {}).get("view")
     lists = {
         "execution.artifacts": (execution.get("artifacts"), ("key",)),
+        "input.view.entries": (
+            view.get("entries") if isinstance(view, dict) else None,
+            ("dataset", "version"),
+        ),
         **{f"models.{kind}": (listed, ("model", "name")) for kind, listed in models.items()},
     }
     for where, (listed, names) in lists.items():
@@ -148,6 +153,15 @@ def sections_of(hyperparams: Data) -> Data:
     }
 
 
+def configuration_of(configuration: Data) -> Data:
+    """Configurations by name, each entry with its name, as clients read them.
+
+    Raises:
+        BadRequestError: An entry is no object.
+    """
+    return _items("configuration", configuration)
+
+
 def _items(where: str, items: Any, **more: str) -> Data:
     if not isinstance(items, dict):
         raise BadRequestError(f"{where} must be an object")
@@ -160,9 +174,7 @@ def _items(where: str, items: Any, **more: str) -> Data:
 @action("tasks.create", mode=Mode.WRITE)
 def create(call: Call) -> Data:
     """Make a draft."""
-    call.need("name")
-    call.need("type")
-    task = new_task(call, {k: v for k, v in editable(call).items() if v is not None})
+    task = new_task(call, {k: v for k, v in _new_fields(call).items() if v is not None})
     if task.get("project"):
         touch_project(call, task["project"])
     return {"id": task["id"]}
@@ -171,10 +183,19 @@ def create(call: Call) -> Data:
 @action("tasks.validate")
 def validate(call: Call) -> Data:
     """Check what `create` would be given."""
+    _new_fields(call)
+    return {}
+
+
+def _new_fields(call: Call) -> Data:
+    """What a new task is made of; an imported one gets the parent it had elsewhere by an edit."""
     call.need("name")
     call.need("type")
-    editable(call)
-    return {}
+    fields = editable(call)
+    parent = fields.get("parent")
+    if parent and not call.db.exists(TASKS, parent):
+        raise BadReferenceError(TASKS.noun, parent, "parent")
+    return fields
 
 
 @action("tasks.get_by_id")

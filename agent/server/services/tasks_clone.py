@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..documents import MODELS, PROJECTS, TASKS
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from .projects import ensure_project
-from .tasks import check_lists, new_task, sections_of
+from .tasks import check_lists, configuration_of, new_task, sections_of
 
 _COPIED = (
     "name", "type", "comment", "tags", "project", "parent", "script", "hyperparams",
@@ -34,9 +35,9 @@ def clone_task(task: Document, **changes: Any) -> Data:
     return {**fields, **{name: value for name, value in changes.items() if value is not None}}
 
 
-def _given(call: Call, name: str) -> Data | None:
-    hyperparams = call.table(name)
-    return None if hyperparams is None else sections_of(hyperparams)
+def _given(call: Call, name: str, read: Callable[[Data], Data]) -> Data | None:
+    found = call.table(name)
+    return None if found is None else read(found)
 
 
 def check_references(call: Call, task: Document) -> None:
@@ -77,8 +78,8 @@ def clone(call: Call) -> Data:
         comment=call.text("new_task_comment"),
         parent=parent,
         project=project,
-        hyperparams=_given(call, "new_task_hyperparams"),
-        configuration=call.table("new_task_configuration"),
+        hyperparams=_given(call, "new_task_hyperparams", sections_of),
+        configuration=_given(call, "new_task_configuration", configuration_of),
         container=call.table("new_task_container"),
         tags=call.texts("new_task_tags") if call.body.get("new_task_tags") is not None else None,
         system_tags=call.texts("new_task_system_tags"),

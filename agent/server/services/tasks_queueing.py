@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..documents import TASKS
-from ..errors import ApiError, BadRequestError, InvalidStatusError
+from ..errors import ApiError, BadRequestError
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from . import queues
@@ -21,12 +21,16 @@ def enqueue_task(call: Call, identity: str, queue: Document) -> Data:
 
     Raises:
         InvalidStatusError: The task is in another status.
+        BadRequestError: It isn't queued and yet shall keep its queue.
     """
     task = call.db.require(TASKS, identity, heads={"execution"})
     keeps = not call.flag("update_execution_queue", True)
     force = call.flag("force")
     if keeps and task["status"] != QUEUED:
-        raise InvalidStatusError(identity, task["status"], "enqueue without execution.queue")
+        raise BadRequestError(
+            "update_execution_queue can't be false for a task that isn't queued: "
+            f"task={identity}, status={task['status']}"
+        )
     if not keeps and not (task["status"] == QUEUED and not _waits(call, identity)):
         check(task, "enqueue", force=force)
     call.db.run("DELETE FROM queue_entries WHERE task = ?", (identity,))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from .. import clock, removals
-from ..documents import MODELS, TASKS
+from ..documents import DELETED, MODELS, TASKS
 from ..errors import ApiError
 from ..events import ingest, samples
 from ..registry import Call, Data, Mode, action
 from ..store import Document
 from .models_life import used_by
 from .tasks_status import CREATED, check, each, move
-
-DELETED = "__DELETED__"
-"""What stands before the id of a deleted task where something still refers to it."""
 
 
 def _output_models(call: Call, task: str) -> list[Document]:

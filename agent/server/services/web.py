@@ -114,7 +114,7 @@ def _is_in(call: Call) -> bool:
         return False
 
 
-@action("login.logout")
+@action("login.logout", "auth.logout")
 def logout(call: Call) -> Data:
     """Have the browser forget the web application's cookie."""
     call.cookies.append(cookie(call, "", 0))

@@ -107,14 +107,23 @@ class ServerProcess:
 
     def add(self, *events: dict[str, Any]) -> dict[str, Any]:
         """Add events in one batch."""
-        response = self.http.post(
+        response = self._batch(*events)
+        assert response.status_code == 200, response.text
+        return response.json()["data"]
+
+    def refuse_events(self, *events: dict[str, Any]) -> dict[str, Any]:
+        """The envelope's `meta` for a batch of which every event is refused."""
+        meta = self._batch(*events).json()["meta"]
+        assert (meta["result_code"], meta["result_subcode"]) == (400, 131), meta
+        return meta
+
+    def _batch(self, *events: dict[str, Any]) -> requests.Response:
+        return self.http.post(
             f"{self.url}/events.add_batch",
             data="\n".join(json.dumps(event) for event in events),
             headers={"Content-Type": "application/json-lines"},
             timeout=30,
         )
-        assert response.status_code == 200, response.text
-        return response.json()["data"]
 
     def write_configuration(self, path: Path) -> Path:
         """A `clearml.conf` for the SDK and agents that use this server."""

@@ -32,6 +32,7 @@ def test_the_envelope(server: Any) -> None:
     meta = server.raw("queues.get_default").json()["meta"]
     assert meta["result_code"] == 200
     assert meta["result_msg"] == "OK"
+    assert (meta["result_subcode"], meta["error_stack"], meta["error_data"]) == (0, "", {})
     assert meta["endpoint"] == {
         "name": "queues.get_default", "requested_version": "2.31", "actual_version": "2.31",
     }  # fmt: skip
@@ -140,6 +141,13 @@ def test_arguments_in_the_address(server: Any) -> None:
     response = server.http.get(f"{server.url}/auth.login?expiration_sec=120", timeout=10)
     claims = jwt.decode(response.json()["data"]["token"], options={"verify_signature": False})
     assert 100 < claims["exp"] - time.time() <= 120
+    tasks = [server.task(), server.task()]
+    server.task()
+    for wanted in ([tasks[0]], tasks):
+        query = "&".join(f"id={task}" for task in wanted)
+        url = f"{server.url}/tasks.get_all?{query}&order_by=created&only_fields=id"
+        found = server.http.get(url, timeout=10).json()["data"]["tasks"]
+        assert [task["id"] for task in found] == wanted
 
 
 def test_login_gives_the_token_that_the_sdk_reads(server: Any) -> None:
@@ -181,19 +189,29 @@ def test_only_good_credentials_open_the_door(server: Any) -> None:
         for path in paths:
             response = requests.get(f"{server.url}/{path}", headers=header, timeout=10)
             assert response.status_code == 401, (path, header)
+    for header, subcode, says in (
+        ({}, 20, "Unauthorized (missing credentials)"),
+        ({"Authorization": "Basic !!!"}, 22, "Unauthorized (invalid credentials)"),
+        ({"Authorization": "Bearer x"}, 30, "Invalid token (invalid jwt token): reason="),
+    ):
+        meta = requests.get(f"{server.url}/auth.login", headers=header, timeout=10).json()["meta"]
+        assert meta["result_subcode"] == subcode
+        assert meta["result_msg"].startswith(says)
     wrong = requests.get(f"{server.url}/auth.login", auth=(server.keys["access_key"], "x"),
                          timeout=10)  # fmt: skip
     assert wrong.status_code == 401
     assert wrong.json()["meta"]["result_code"] == 401
+    assert wrong.json()["meta"]["result_subcode"] == 22
 
 
 def test_an_expired_token_is_refused(server: Any) -> None:
     response = server.http.get(f"{server.url}/auth.login?expiration_sec=1", timeout=10)
     header = {"Authorization": f"Bearer {response.json()['data']['token']}"}
     time.sleep(2.1)
-    assert (
-        requests.get(f"{server.url}/tasks.get_all", headers=header, timeout=10).status_code == 401
-    )
+    answer = requests.get(f"{server.url}/tasks.get_all", headers=header, timeout=10)
+    meta = answer.json()["meta"]
+    assert (meta["result_code"], meta["result_subcode"]) == (401, 30)
+    assert meta["result_msg"].endswith("reason=Signature has expired")
 
 
 def test_further_credentials_are_made_and_revoked(server: Any) -> None:

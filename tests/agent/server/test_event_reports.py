@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,36 @@ def test_scrolling_over_points_and_lines(server: Any) -> None:
     server.refuse("events.get_task_events", task=task, scroll_id="????")
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_events_of_all_types_come_by_time(server: Any, order: str) -> None:
+    task = server.task()
+    server.add(
+        scalar(task, 1.0, timestamp=10),
+        *({"type": "log", "task": task, "msg": "m", "timestamp": at} for at in (20, 50, 50)),
+        sample(task, "plot", 1, plot_str="{}", timestamp=30),
+        sample(task, "training_debug_image", 1, url="u", timestamp=40),
+        scalar(task, 1.0, at=1, timestamp=60),
+    )
+    seen: list[Any] = []
+    scroll: dict[str, Any] = {}
+    while True:
+        page = server.call("events.get_task_events", task=task, order=order, batch_size=2, **scroll)
+        assert page["total"] == 7
+        if not page["events"]:
+            break
+        seen += page["events"]
+        scroll = {"scroll_id": page["scroll_id"]}
+    expected = [
+        (10, "training_stats_scalar"), (20, "log"), (30, "plot"), (40, "training_debug_image"),
+        (50, "log"), (50, "log"), (60, "training_stats_scalar"),
+    ]  # fmt: skip
+    found = [(event["timestamp"], event["type"]) for event in seen]
+    assert found == (expected if order == "asc" else expected[::-1])
+    for wrong in ({"log": [1]}, {"log": "x"}, [1, 2]):
+        text = base64.urlsafe_b64encode(json.dumps(wrong).encode()).decode()
+        server.refuse("events.get_task_events", task=task, scroll_id=text)
+
+
 def log(server: Any, task: str, **more: Any) -> list[str]:
     answer = server.call("events.get_task_log", task=task, **more)
     return [line["msg"] for line in answer["events"]]
@@ -215,7 +247,15 @@ def test_wrong_events_are_counted_and_the_others_kept(server: Any) -> None:
     assert curves(server, task)["loss"]["train"] == {
         "name": "train", "x": [0, 1, 2], "y": [1, None, None],
     }  # fmt: skip
-    assert server.refuse("events.add", **scalar("nobody", 1))["result_code"] == 400
+    # A batch with nothing good in it is an error, so that senders which don't count learn of it.
+    said = server.refuse("events.add", **scalar("nobody", 1))
+    assert said["result_subcode"] == 131
+    assert said["result_msg"] == "Events not added: Invalid task id: nobody"
+    said = server.refuse_events({"type": "log"}, scalar("nobody", 1), {"type": "log"})
+    assert said["result_msg"] == "Events not added: an event needs a task"
+    reasons = {"an event needs a task": 2, "Invalid task id: nobody": 1}
+    assert said["error_data"] == {"errors": reasons}
+    assert server.add() == {"added": 0, "errors": 0, "errors_info": {}}
     server.call("events.add", **scalar(task, 9, 3))
     assert last(server, task)["value"] == 9
 

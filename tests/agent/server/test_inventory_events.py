@@ -166,5 +166,9 @@ def test_what_no_schema_declares_is_answered(server: Any) -> None:
     assert server.call("server.get_stats")["tasks"]["total"] >= 1
     assert server.keys["secret_key"] not in str(server.call("server.config"))
     token = server.call("auth.create_token", expiration_sec=60)["token"]
-    assert server.call("auth.validate_token", token=token)["valid"] is True
+    user = server.call("users.get_current_user")["user"]
+    assert server.call("auth.validate_token", token=token) == {
+        "valid": True, "msg": "OK", "user": user["id"], "company": user["company"]["id"],
+    }  # fmt: skip
     assert server.call("auth.validate_token", token=token[:-3])["valid"] is False
+    assert server.call("auth.logout") == {}

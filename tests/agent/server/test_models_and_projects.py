@@ -20,9 +20,23 @@ def test_a_project_brings_its_parents_along(server: Any) -> None:
     assert (seen["basename"], seen["description"]) == ("leaf", "d")
     assert names(server, name="^tree") == ["tree", "tree/branch", "tree/branch/leaf"]
     assert names(server, name="^tree$") == ["tree"]
-    server.refuse("projects.create", name="tree")
     server.refuse("projects.create", name="a//b")
     server.refuse("projects.create", name="")
+    server.refuse("projects.create", name="/")
+    for taken in ("tree", "/tree", "tree/branch/"):
+        said = server.refuse("projects.create", name=taken)
+        assert said["result_subcode"] == 801
+        assert said["result_msg"].startswith("Value combination already exists")
+
+
+def test_slashes_around_a_projects_name_dont_count(server: Any) -> None:
+    project = project_of(server, "/slashes/one")
+    assert names(server, name="slashes") == ["slashes", "slashes/one"]
+    server.call("projects.update", project=project, name="/slashes/two/")
+    assert names(server, name="slashes") == ["slashes", "slashes/two"]
+    server.call("projects.update", project=project, name="slashes/two/", description="the same")
+    moved = server.call("tasks.move", ids=[server.task()], project_name="/slashes/two/")
+    assert moved["project_id"] == project
 
 
 def test_hidden_projects_are_shown_when_asked_for(server: Any) -> None:
@@ -33,6 +47,28 @@ def test_hidden_projects_are_shown_when_asked_for(server: Any) -> None:
     assert names(server, id=[hidden]) == ["open/.pipelines/one"]
     inside = project_of(server, "open/.pipelines/one/deeper")
     assert server.call("projects.get_by_id", project=inside)["project"]["system_tags"] == ["hidden"]
+
+
+def test_a_parent_is_searched_to_any_depth_unless_the_search_is_shallow(server: Any) -> None:
+    leaf = project_of(server, "depth/one/two")
+    deep, one = server.call("projects.get_by_id", project=leaf)["project"]["path"]
+    project_of(server, "depth/.hidden")
+    everything = ["depth/one", "depth/one/two"]
+    for action in ("projects.get_all", "projects.get_all_ex"):
+
+        def found(action: str = action, **more: Any) -> list[str]:
+            listed = server.call(action, order_by=["name"], **more)["projects"]
+            return [project["name"] for project in listed]
+
+        assert found(parent=[deep]) == found(parent=deep) == everything
+        assert found(parent=[deep, one]) == everything
+        assert found(parent=[deep], name="two") == ["depth/one/two"]
+        assert found(parent=[deep], shallow_search=True) == ["depth/one"]
+        assert found(parent=[deep], shallow_search=True, name="two") == []
+        assert found(parent=["no-such-id"]) == []
+        assert "depth" not in found(parent=[deep], search_hidden=True)
+        assert len(found(parent=[deep], search_hidden=True)) == 3
+    assert "depth/one" not in names(server, shallow_search=True)
 
 
 def test_rename_and_move_take_the_children_along(server: Any) -> None:
@@ -115,6 +151,23 @@ def test_a_model_from_registration_to_publication(server: Any) -> None:
     assert seen["ready"] is True
     assert list(seen["metadata"]) == ["j"]
     server.refuse("models.set_ready", model=model)
+
+
+def test_a_model_refers_to_what_there_is_or_was(server: Any) -> None:
+    model = {"name": "m", "uri": "u"}
+    for name, wanted in (("task", "Task"), ("parent", "Model")):
+        said = server.refuse("models.create", **model, **{name: "no-such-id"})
+        assert said["result_subcode"] == 16
+        assert f"(expecting {wanted} id): id=no-such-id, field={name}" in said["result_msg"]
+    task = server.task()
+    made = server.call("models.create", **model, task=task)["id"]
+    server.refuse("models.edit", model=made, task="no-such-id")
+    server.call("tasks.delete", task=task, delete_output_models=False)
+    left = server.call("models.get_by_id", model=made)["model"]["task"]
+    assert left == f"__DELETED__{task}"
+    # Clients write a model back with what they have read.
+    server.call("models.edit", model=made, task=left, comment="c")
+    server.call("models.edit", model=made, task=None, parent=made)
 
 
 def test_the_time_of_a_models_making_can_be_set(server: Any) -> None:

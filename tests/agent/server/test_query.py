@@ -40,7 +40,8 @@ def tasks() -> list[dict[str, Any]]:
          "created": "2026-01-03T00:00:00.000000+00:00",
          "last_update": "2026-01-03T00:00:00.000000+00:00",
          "script": {"repository": "https://x/y.git"},
-         "models": {"input": [{"name": "n", "model": "m1"}]}},
+         "models": {"input": [{"name": "n", "model": "m1"}]},
+         "input": {"view": {"entries": [{"dataset": "d1", "version": "v1"}]}}},
         {"id": "4", "name": "quote\"d", "type": "training", "status": "created",
          "tags": ["a\"b", "ab"], "created": "2026-01-04T00:00:00.000000+00:00",
          "last_update": "2026-01-02T00:00:00.000000+00:00"},
@@ -106,6 +107,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ({"hyperparams.Args.lr%2Ebase.value": ["0.1"]}, "2"),
         ({"script.repository": "https://x/y.git"}, "3"),
         ({"models.input.model": ["m1"]}, "3"),
+        ({"input.view.entries.dataset": ["d1", "d2"]}, "3"),
         ({"execution.artifacts.key": "weights"}, "1"),
         # Times.
         ({"created": ">=2026-01-03"}, "34"),
@@ -118,6 +120,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         ({"_all_": {"fields": ["runtime._hash"], "pattern": "^abc$"}}, "1"),
         ({"_all_": {"fields": ["name", "comment"], "pattern": "o"}}, ""),
         ({"_all_": {"fields": ["script.repository"], "pattern": "x/y"}}, "3"),
+        # Of a list each item is a text of its own.
+        ({"_any_": {"fields": ["tags", "name"], "pattern": "^ab$"}}, "4"),
+        ({"_any_": {"fields": ["tags"], "pattern": "A.B"}}, "4"),
+        ({"_any_": {"fields": ["tags"], "pattern": "a\",\"b"}}, ""),
+        ({"_any_": {"fields": ["system_tags"], "pattern": "^(arch|pipe)"}}, "23"),
+        ({"_any_": {"fields": ["models.input.model", "runtime._hash"], "pattern": "^(m1|a.c)$"}},
+         "13"),
+        ({"_all_": {"fields": ["execution.artifacts.key"], "pattern": "^wei"}}, "1"),
         ({"_or_": {"fields": ["last_update", "last_change"], "datetime": [">2026-01-04"]}}, "1"),
         ({"search_text": "TRAIN"}, "12"),
         ({"search_text": 'e"d'}, "4"),
@@ -138,6 +148,16 @@ def test_filters(store: Store, filters: dict[str, Any], expected: str) -> None:
     where = compile_filters(TASKS, filters)
     found = store.writer.select(TASKS, where.sql, where.values, order="id")
     assert "".join(task["id"] for task in found) == expected
+
+
+def test_long_lists(server: Any) -> None:
+    task, other = server.task(), server.task()
+    none = [f"{number:032x}" for number in range(300_000)]
+    wanted = {"only_fields": ["id"], "order_by": ["created"]}
+    found = server.call("tasks.get_all", id=[*none, task, other], **wanted)["tasks"]
+    assert [each["id"] for each in found] == [task, other]
+    said = server.refuse("tasks.get_all", tags=["__$all", *none[:5000]])
+    assert "too many conditions" in said["result_msg"]
 
 
 @pytest.mark.parametrize(

@@ -92,8 +92,9 @@ def test_enqueue_by_name_makes_the_queue(server: Any) -> None:
 
 def test_queues_are_unique_renamed_and_deleted(server: Any) -> None:
     queue = queue_of(server, "first name")
-    server.refuse("queues.create", name="first name")
-    server.refuse("queues.update", queue=queue, name="default")
+    assert server.refuse("queues.create", name="first name")["result_subcode"] == 801
+    assert server.refuse("queues.update", queue=queue, name="default")["result_subcode"] == 801
+    assert server.refuse("queues.update", queue=queue, name=" ")["result_subcode"] == 12
     answer = server.call("queues.update", queue=queue, name="second name", tags=["t"])
     assert answer["updated"] == 1
     assert server.call("queues.get_all", tags=["t"])["queues"][0]["name"] == "second name"
@@ -259,7 +260,8 @@ def test_force_moves_a_task_from_queue_to_queue(server: Any) -> None:
 def test_a_task_may_wait_elsewhere_than_on_its_own_queue(server: Any) -> None:
     queue, other = queue_of(server, "its own"), queue_of(server, "pending")
     task = server.task()
-    server.refuse("tasks.enqueue", task=task, queue=other, update_execution_queue=False)
+    said = server.refuse("tasks.enqueue", task=task, queue=other, update_execution_queue=False)
+    assert said["result_subcode"] == 12
     server.call("tasks.enqueue", task=task, queue=queue)
     server.call("tasks.enqueue", task=task, queue=other, update_execution_queue=False)
     assert (waiting(server, queue), waiting(server, other)) == ([], [task])

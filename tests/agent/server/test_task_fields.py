@@ -190,6 +190,16 @@ def test_tasks_in_hidden_projects_are_found(server: Any) -> None:
     assert [item["id"] for item in found] == [task]
 
 
+def test_a_new_tasks_parent_must_be_there(server: Any) -> None:
+    for action in ("tasks.create", "tasks.validate"):
+        said = server.refuse(action, name="n", type="training", parent="no-such-id")
+        assert said["result_subcode"] == 16
+    # A task that is imported brings the parent that it had elsewhere.
+    task = server.task()
+    server.call("tasks.edit", task=task, parent="of-another-server")
+    assert get(server, task)["parent"] == "of-another-server"
+
+
 def test_moving_and_types(server: Any) -> None:
     task = server.task(type="qc")
     answer = server.call("tasks.move", ids=[task], project_name="moved/here")
@@ -198,6 +208,10 @@ def test_moving_and_types(server: Any) -> None:
     assert answer == {"project_id": project}
     assert server.call("tasks.get_types", projects=[project])["types"] == ["qc"]
     assert "qc" in server.call("tasks.get_types")["types"]
+    # The root has to be asked for: what names no place at all is a mistake.
+    for action, ids in (("tasks.move", [task]), ("models.move", [])):
+        assert server.refuse(action, ids=ids)["result_subcode"] == 12
+    assert get(server, task)["project"] == project
     server.call("tasks.move", ids=[task], project=None)
     assert "project" not in get(server, task)
 
@@ -225,7 +239,7 @@ def test_a_clone_takes_every_override(server: Any) -> None:
         "new_task_name": "n", "new_task_comment": "c", "new_task_tags": ["x"],
         "new_task_system_tags": ["y"], "new_task_parent": parent, "new_task_project": other,
         "new_task_hyperparams": {"A": {"b": {"value": "1"}}},
-        "new_task_configuration": {"g": {"name": "g", "value": "v"}},
+        "new_task_configuration": {"g": {"value": "v"}},
         "new_task_container": {"image": "i"},
         "new_task_input_models": [{"name": "in", "model": models[1]}],
     }  # fmt: skip
@@ -233,7 +247,7 @@ def test_a_clone_takes_every_override(server: Any) -> None:
     assert (clone["name"], clone["comment"], clone["tags"]) == ("n", "c", ["x"])
     assert (clone["system_tags"], clone["parent"], clone["project"]) == (["y"], parent, other)
     assert clone["hyperparams"] == {"A": {"b": {"section": "A", "name": "b", "value": "1"}}}
-    assert clone["configuration"]["g"]["value"] == "v"
+    assert clone["configuration"] == {"g": {"name": "g", "value": "v"}}
     assert clone["container"] == {"image": "i"}
     assert clone["models"]["input"] == [{"name": "in", "model": models[1]}]
 
@@ -246,6 +260,7 @@ def test_a_clone_takes_every_override(server: Any) -> None:
         {"new_task_input_models": [{"name": "in", "model": "no-such-id"}]},
         {"new_task_hyperparams": {"A": "text"}},
         {"new_task_hyperparams": {"A": {"b": "text"}}},
+        {"new_task_configuration": {"g": "text"}},
     ],
 )
 def test_a_clone_with_a_wrong_override_is_refused(server: Any, wrong: dict[str, Any]) -> None:
@@ -272,6 +287,9 @@ def test_references_are_checked_when_that_is_asked_for(server: Any) -> None:
         {"models": {"output": 5}},
         {"models": {"input": [5]}},
         {"models": {"output": [{"name": "n", "model": [1]}]}},
+        {"input": {"view": {"entries": "text"}}},
+        {"input": {"view": {"entries": ["text"]}}},
+        {"input": {"view": {"entries": [{"dataset": 5}]}}},
     ],
 )
 def test_lists_that_later_calls_go_through_are_checked(server: Any, wrong: dict[str, Any]) -> None:
