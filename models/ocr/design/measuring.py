@@ -126,9 +126,9 @@ def receptive_field(
         if isinstance(layer, nn.BatchNorm2d) and layer.weight is not None:
             nn.init.ones_(layer.weight)
     generator = torch.Generator().manual_seed(0)
-    total = torch.zeros(options.height, options.width)
+    total = torch.zeros(options.rows, options.width)
     first = next(layer for layer in layers.modules() if isinstance(layer, nn.Conv2d))
-    shape = (1, first.in_channels, options.height, options.width)
+    shape = (1, first.in_channels, options.rows, options.width)
     for _ in range(_PROBES):
         pixels = torch.randn(shape, generator=generator).requires_grad_()
         features = _features(layers, pixels)

@@ -26,15 +26,6 @@ class LocalContrast(nn.Module):
     for object recognition?"), with boxes in place of a Gaussian.
     """
 
-    def __init__(self, channels: int) -> None:
-        """Make it.
-
-        Args:
-            channels: how many times the result is given; what was made for colours takes three.
-        """
-        super().__init__()
-        self.channels = channels
-
     def forward(self, pixels: Tensor) -> Tensor:
         """Normalise.
 
@@ -42,13 +33,13 @@ class LocalContrast(nn.Module):
             pixels: normalised pictures, float [B, 3, H, W]; height and width are multiples of 8.
 
         Returns:
-            float [B, channels, H, W], about 0 on average and of a deviation of about 1.
+            float [B, 1, H, W], about 0 on average and of a deviation of about 1.
         """
         light = pixels.float().mean(1, keepdim=True)
         apart = light - _around(light)
         spread = _around(apart * apart).sqrt()
         found: Tensor = apart / (spread + _EVEN)
-        return found.expand(-1, self.channels, -1, -1)
+        return found
 
 
 def _around(values: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.ocr.networks.contrast import LocalContrast
+from models.ocr.networks.eye import eye
 from models.ocr.networks.options import NetworkOptions
 from models.ocr.networks.reader import Reader
 from models.ocr.networks.strides import limit_width_stride
@@ -28,7 +28,7 @@ class Crnn(Reader):
         """
         super().__init__()
         self.classes = classes
-        self.contrast = LocalContrast(3) if options.contrast == "local" else nn.Identity()
+        self.eye = eye(options)
         self.features = cut_backbone(options)
         columns, channels, rows = columns_of(self.features, options)
         self.steps = columns
@@ -41,7 +41,8 @@ class Crnn(Reader):
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor]:
         """Read; see `Reader.forward`."""
-        (found,) = self.features(self.contrast(pixel_values))
+        seen = self.eye(pixel_values)
+        (found,) = self.features(seen.expand(-1, 3, -1, -1))
         columns = self.join(found.permute(0, 3, 1, 2).flatten(2))
         if self.recurrent is not None:
             columns, _ = self.recurrent(columns)
@@ -83,12 +84,11 @@ def cut_backbone(options: NetworkOptions) -> nn.Module:
     except (RuntimeError, AttributeError) as error:
         raise ValueError(f"network.backbone: '{name}' gives no feature maps: {error}") from error
     try:
-        limit_width_stride(backbone, options.stride, options.height, options.width)
+        limit_width_stride(backbone, options.stride, options.rows, options.width)
     except (RuntimeError, AssertionError, ValueError) as error:
         line = str(error).strip().splitlines()[0][:200]
         raise ValueError(
-            f"network.backbone: '{name}' doesn't take {options.height}x{options.width} pixels: "
-            f"{line}"
+            f"network.backbone: '{name}' doesn't take {options.rows}x{options.width} pixels: {line}"
         ) from error
     return backbone
 
@@ -100,7 +100,7 @@ def columns_of(backbone: nn.Module, options: NetworkOptions) -> tuple[int, int, 
         ValueError: it has another horizontal stride than the options ask for.
     """
     device = next(iter(backbone.parameters())).device
-    pixels = torch.zeros(1, 3, options.height, options.width, device=device)
+    pixels = torch.zeros(1, 3, options.rows, options.width, device=device)
     training = backbone.training
     with torch.no_grad():
         (found,) = backbone.eval()(pixels)

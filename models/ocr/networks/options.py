@@ -41,6 +41,10 @@ class NetworkOptions(Options):
     """What the network sees: `local`, by how much each pixel is lighter or darker than what lies
     around it, so that light, shadow and colours mean nothing; `none`, the pictures as they are,
     where colour tells ink from paper of the same lightness."""
+    band: int = Field(0, ge=0, le=256, multiple_of=8)
+    """Rows of a band that is found and cut out of the input before it is read, for pictures that
+    show more than the line, such as the bars above digits: half as high again as the line's letters
+    are in the input, at least. 0 reads all rows."""
     dropout: Fraction = 0.1
     """Share of the features that is dropped before the last layer, in training only."""
     backbone: str = "mobilenetv4_conv_small_050"
@@ -83,6 +87,21 @@ class NetworkOptions(Options):
                         f"network.{name} is {other}'s and has no effect on {self.name}; leave it "
                         f"at {default}, or set network.name={other}"
                     )
+        return self
+
+    @property
+    def rows(self) -> int:
+        """Rows that are read."""
+        return self.band or self.height
+
+    @model_validator(mode="after")
+    def _band_fits(self) -> NetworkOptions:
+        if self.band and self.contrast == "none":
+            raise ValueError("network.band is found by contrast: it needs network.contrast=local")
+        if self.band > self.height:
+            raise ValueError(
+                f"network.band={self.band} is higher than the input (network.height={self.height})"
+            )
         return self
 
     @model_validator(mode="after")

@@ -39,7 +39,7 @@ def sizes(options: NetworkOptions) -> Sizes:
         from models.ocr.networks.svtr import Svtr
 
         network = Svtr(options, 2)
-        rows = options.height // 4 // (options.rates[0] * options.rates[1])
+        rows = options.rows // 4 // (options.rates[0] * options.rates[1])
         return Sizes(network.steps, options.stride, options.widths[-1], rows)
 
 

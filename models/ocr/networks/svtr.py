@@ -15,7 +15,7 @@ from timm.layers import DropPath, LayerNorm2d
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from models.ocr.networks.contrast import LocalContrast
+from models.ocr.networks.eye import eye
 from models.ocr.networks.options import NetworkOptions
 from models.ocr.networks.reader import Reader
 
@@ -36,20 +36,19 @@ class Svtr(Reader):
         self.classes = classes
         # The rows become a quarter in any case.
         first, second = (2, 2), (2, 1 if options.stride == 2 else 2)
-        rows = options.height // 4
+        rows = options.rows // 4
         for rate in options.rates:
             rows //= rate
         if not rows:
             raise ValueError(
-                f"network.height={options.height} has no row left after the stages; raise it or "
-                f"set network.rates=[1, 1]"
+                f"network.{'band' if options.band else 'height'}={options.rows} has no row left "
+                f"after the stages; raise it or set network.rates=[1, 1]"
             )
         self.steps = options.width // options.stride
         widths, depths = options.widths, options.depths
-        local = options.contrast == "local"
-        self.contrast = LocalContrast(1) if local else nn.Identity()
+        self.eye = eye(options)
         self.stem = nn.Sequential(
-            *_convolution(1 if local else 3, widths[0] // 2, first),
+            *_convolution(1 if options.contrast == "local" else 3, widths[0] // 2, first),
             *_convolution(widths[0] // 2, widths[0], second),
         )
         stages: list[nn.Module] = []
@@ -71,7 +70,7 @@ class Svtr(Reader):
 
     def forward(self, pixel_values: Tensor) -> tuple[Tensor]:
         """Read; see `Reader.forward`."""
-        found = self.norm(self.stages(self.stem(self.contrast(pixel_values))))
+        found = self.norm(self.stages(self.stem(self.eye(pixel_values))))
         chosen = (found * self.rows(found).float().softmax(2).to(found.dtype)).sum(2)
         logits = self.head(self.dropout(chosen.transpose(1, 2)))
         return (logits.float().log_softmax(-1),)

@@ -44,7 +44,7 @@ def test_it_is_what_the_definition_says() -> None:
 
     apart = light - around(light)
     expected = apart / (np.sqrt(around(apart**2)) + 0.03)
-    (found,) = LocalContrast(1)(given)
+    (found,) = LocalContrast()(given)
     np.testing.assert_allclose(found[0].numpy(), expected, atol=1e-4)
 
 
@@ -58,7 +58,7 @@ def test_it_is_what_the_definition_says() -> None:
     ids=["faint", "coloured", "shadowed"],
 )
 def test_light_and_colour_hardly_change_it(taken) -> None:  # type: ignore[no-untyped-def]
-    see = LocalContrast(1)
+    see = LocalContrast()
     plain, changed = see(picture()), see(taken(picture()))
     apart = (plain - changed).abs().mean() / plain.abs().mean()
     assert apart < 0.15
@@ -68,8 +68,8 @@ def test_light_and_colour_hardly_change_it(taken) -> None:  # type: ignore[no-un
 
 def test_paper_without_ink_stays_nearly_blank() -> None:
     noise = 0.002 * torch.randn(1, 3, 32, 96, generator=torch.Generator().manual_seed(0))
-    assert LocalContrast(3)(0.7 + noise).abs().max() < 0.3
-    assert LocalContrast(3)(torch.full((2, 3, 8, 8), 0.7)).abs().max() < 1e-3
+    assert LocalContrast()(0.7 + noise).abs().max() < 0.3
+    assert LocalContrast()(torch.full((2, 3, 8, 8), 0.7)).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize("name", ["svtr", "crnn"])

@@ -128,7 +128,7 @@ def test_what_comes_before_the_first_weights_stays_in_float(
 
 def test_local_contrast_stays_in_float(tmp_path: Path) -> None:
     """Variances span many powers of two: in 8 bits those of faint lines are 0."""
-    see = torch.nn.Sequential(LocalContrast(1), torch.nn.Conv2d(1, 8, 3, stride=2))
+    see = torch.nn.Sequential(LocalContrast(), torch.nn.Conv2d(1, 8, 3, stride=2))
     given = torch.rand(2, 3, 32, 64) * 0.1
     graph = openvino.convert_model(see.eval(), example_input=given, input=[2, 3, 32, 64])
     with nncf_library() as nncf:
