@@ -81,7 +81,7 @@ class LineBand(nn.Module):
         # Not before the means: tools join padding with those, and then their kernels are too small.
         padded = functional.pad(boxes, (0, 0, self.reach, self.reach + 1))
         tried = torch.index_select(padded.flatten(1), 1, self.places)
-        sums = tried.unflatten(1, (_SLOPES * self.height, -1)).sum(2)
+        sums = tried.reshape(-1, _SLOPES * self.height, self.width // _CELL).sum(2)
         best = sums.argmax(1)
         slope = torch.index_select(self.slopes, 0, best // self.height)
         return slope, (best % self.height).to(pixels.dtype)
