@@ -96,6 +96,7 @@ def test_two_processes_share_the_data_and_one_speaks(
     # 22 pictures, two shares of 11: three batches of 4 in each of two epochs.
     assert said.count("for 6 steps on 2 x cpu") == 1, said
     assert said.count("epoch 2/2 |") == 1
+    assert "Fatal Python error" not in said
     assert gone(others)
     assert len(list(tmp_path.rglob("model.json"))) == 1
 
