@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -21,6 +22,8 @@ from pipelines.recipe import RECIPE, Plan, Recipe
 MODULE = "pipelines.run"
 PIPELINE_TAG = "pipeline"
 VERSION = "1.0.0"
+_LETTING_GO = 30.0
+"""Seconds after which an agent that still reports an ended task counts as dead."""
 
 
 def launch(
@@ -207,8 +210,17 @@ def resume(reference: str, force: bool = False) -> str:
     known = queues.read_queues()
     if problems := queues.missing({name: ["the controller"]}, known):
         raise ValueError("\n".join(problems))
+    if not force:
+        _wait_until_let_go(task)
     tasks.put_back(task, known[name].id, "resumed")
     return task
+
+
+def _wait_until_let_go(task: str) -> None:
+    """Wait until the agent that ran a task has ended it: it refuses to run one twice at a time."""
+    end = time.monotonic() + _LETTING_GO
+    while task in queues.reported_tasks() and time.monotonic() < end:
+        time.sleep(0.2)
 
 
 def stop(reference: str) -> str:

@@ -73,7 +73,7 @@ function settle({code, meta, data}) {
 
 /** @param {string} message */
 function readable(message) {
-  const inner = /^\w*Error \((.*)\)$/s.exec(message) ?? /^Validation error \((.*)\)$/s.exec(message);
+  const inner = /^(?:\w*Error|Validation error|Unauthorized) \((.*)\)$/s.exec(message);
   const text = inner ? inner[1] : message;
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
