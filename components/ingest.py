@@ -39,8 +39,9 @@ class SourceOptions(Options):
 
     source: str = SYNTHETIC
     """A folder or an archive on the machine that runs the stage, an http(s) URL of an archive, a
-    share link of Google Drive or `gdrive:ID`, public data by name (`bccd`, `barcodes`), or
-    `synthetic`: the family's own source, steered by the options below `synthetic`."""
+    share link of Google Drive or `gdrive:ID`, `kaggle:OWNER/DATASET` (with a key to Kaggle on that
+    machine), public data by name (`bccd`, `barcodes`, `rice-images`), or `synthetic`: the family's
+    own source, steered by the options below `synthetic`."""
     link: bool = False
     """Leave the pictures of a folder where they are (a shared disk that all machines see) and link
     them from the dataset. What lies in s3://, gs:// or azure:// is always linked."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from models.data.kaggle import login_for
 from models.reporting import Reporter
 
 _CHUNK = 1 << 16
@@ -67,10 +68,10 @@ def probe(url: str) -> Validators | None:
     """Ask with HEAD what version a URL has; None if the server doesn't answer that."""
     try:
         with requests.head(
-            url, headers=_HEADERS, timeout=_TIMEOUT, allow_redirects=True
+            url, headers=_HEADERS, timeout=_TIMEOUT, allow_redirects=True, auth=login_for(url)
         ) as response:
             return _validators(response) if response.ok else None
-    except requests.RequestException:
+    except (requests.RequestException, ValueError):
         return None
 
 
@@ -130,7 +131,11 @@ def _attempt(url: str, part: Path, reporter: Reporter) -> Validators:
         headers |= {"Range": f"bytes={have}-", "If-Range": condition}
     else:
         have = 0
-    with requests.get(url, headers=headers, timeout=_TIMEOUT, stream=True) as response:
+    try:
+        login = login_for(url)  # sent to this host alone, not to where it leads on
+    except ValueError as error:
+        raise DownloadError(str(error)) from error
+    with requests.get(url, headers=headers, timeout=_TIMEOUT, stream=True, auth=login) as response:
         if response.status_code in _PASSING:
             raise _PassingError(f"the server answered {response.status_code} {response.reason}")
         if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have:

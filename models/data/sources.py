@@ -1,4 +1,4 @@
-"""Public data by name, and files on Google Drive: what URL they mean."""
+"""Public data by name, files on Google Drive, datasets on Kaggle: what URL they mean."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from models.data.kaggle import kaggle_url
 
 DRIVE = "https://drive.usercontent.google.com/download"
 """Where Google Drive gives files from; `confirm=t` skips its page about virus scans."""
@@ -36,6 +38,11 @@ SOURCES = {
         "photos of barcodes, those of vladimir-sashin/rt-detr-barcode-detection",
         "not stated",
     ),
+    "rice-images": Source(
+        "kaggle:muratkokludataset/rice-image-dataset",
+        "rice of five varieties, 75,000 pictures in a folder each; needs a key to Kaggle",
+        "as its page on Kaggle says",
+    ),
 }
 """By name."""
 
@@ -44,11 +51,12 @@ def resolve(source: str) -> str:
     """Turn a name or a share link into the address that the file comes from.
 
     Args:
-        source: a name of `SOURCES` (a file or folder that is called so goes first), `gdrive:ID`, a
-            link that Google Drive's share button gives, or anything else, which stays as it is.
+        source: a name of `SOURCES` (a file or folder that is called so goes first), `gdrive:ID`,
+            `kaggle:OWNER/DATASET`, a link that Google Drive's share button gives, or anything else,
+            which stays as it is.
 
     Raises:
-        ValueError: a link to Google Drive that names no single file.
+        ValueError: a link to Google Drive that names no single file, or no dataset of Kaggle's.
     """
     if source in SOURCES and not Path(source).exists():
         source = SOURCES[source].url
@@ -57,6 +65,8 @@ def resolve(source: str) -> str:
         if not _DRIVE_ID.fullmatch(identity):
             raise ValueError(f"'{source}': expected gdrive: and the id of a file")
         return _drive_url(identity)
+    if source.startswith("kaggle:"):
+        return kaggle_url(source.removeprefix("kaggle:").strip("/"))
     parts = urlsplit(source)
     if parts.scheme not in ("http", "https") or parts.hostname not in _DRIVE_HOSTS:
         return source
