@@ -13,6 +13,7 @@ from models.export import ExportOptions, export
 from models.ocr.networks.band import LineBand
 from models.ocr.networks.building import build_network
 from models.ocr.networks.contrast import LocalContrast
+from models.ocr.networks.eye import eye
 from models.ocr.networks.options import NetworkOptions
 from models.reporting import Silence
 from tests.models.ocr.conftest import SMALL_SVTR, quick_options, run_training
@@ -67,6 +68,18 @@ def test_networks_read_the_band_alone(name: str) -> None:
     other[:, :, :8] = 0.8  # far above the line
     with torch.inference_mode():
         assert torch.equal(network(whole)[0], network(other)[0])
+
+
+def test_an_eye_sees_what_the_options_say() -> None:
+    given = barcode(70, 0.0)
+    size = {"height": HEIGHT, "width": WIDTH}
+    plain = eye(NetworkOptions.model_validate({**size, "contrast": "none"}))
+    assert torch.equal(plain(given), given)
+    local = eye(NetworkOptions.model_validate(size))(given)
+    assert torch.equal(local, LocalContrast()(given))
+    band = eye(NetworkOptions.model_validate({**size, "band": 32}))(given)
+    assert torch.equal(band, LineBand(HEIGHT, WIDTH, 32)(local))
+    assert band.shape == (1, 1, 32, WIDTH)
 
 
 @pytest.mark.parametrize(
