@@ -95,6 +95,7 @@ def quantize_plain(
         return nncf.quantize(
             graph,
             nncf.Dataset(calibration.indices, calibration.input),
+            advanced_parameters=_advanced(nncf, options),
             **_arguments(nncf, calibration, kind, package, kept, options),
         )
 
@@ -154,6 +155,7 @@ def quantize_controlled(
                 ranking_subset_size=options.control.ranking_pictures,
                 num_ranking_workers=1,
             ),
+            advanced_quantization_parameters=_advanced(nncf, options),
             **_arguments(nncf, calibration, kind, package, kept, options),
         )
 
@@ -201,6 +203,16 @@ def _arguments(
         "model_type": nncf.ModelType.TRANSFORMER if attends[options.model_type] else None,
         "ignored_scope": nncf.IgnoredScope(names=list(kept), validate=False),
     }
+
+
+def _advanced(nncf: Any, options: QuantizeOptions) -> Any:
+    fixes = nncf.OverflowFix
+    overflow = {
+        "first-layer": fixes.FIRST_LAYER,
+        "all-layers": fixes.ENABLE,
+        "none": fixes.DISABLE,
+    }[options.seven_bits]
+    return nncf.AdvancedQuantizationParameters(overflow_fix=overflow)
 
 
 def save(graph: Any, file: Path) -> str:

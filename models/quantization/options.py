@@ -47,6 +47,10 @@ class QuantizeOptions(Options):
     fast_bias_correction: bool = True
     """For OpenVINO: correct the layers' biases from averages; false does it layer after layer,
     nearer to float and many times slower."""
+    seven_bits: Literal["first-layer", "all-layers", "none"] = "first-layer"
+    """For OpenVINO: which weights take 7 of the 8 bits. Without VNNI a processor adds products in
+    16 bits, which 8-bit weights overflow: those of the first layer as a rule. `all-layers` is for
+    files that are to give the same on old and new processors."""
     float_parts: tuple[Literal["inputs", "outputs", "decoder"], ...] = ("inputs", "outputs")
     """Parts that stay in float: `inputs`, the arithmetic before the first layer with weights, such
     as a reader's local contrast; `outputs`, that after the last one, such as that of boxes;

@@ -183,6 +183,22 @@ def test_preset_scheme_and_bias_correction_make_other_graphs(
     assert np.abs(fast - slow).max() > 0
 
 
+@pytest.mark.parametrize("which", ["first-layer", "all-layers", "none"])
+def test_seven_bits_of_weights_leave_room_for_sums(
+    toy: Write, graph_of: Callable[[Path], Any], card: ModelCard, squares: Path, which: str
+) -> None:
+    graph = graph_of(toy())
+    made = quantized(graph, card, squares, seven_bits=which)
+    largest = {
+        node.get_friendly_name(): int(np.abs(node.data.astype(int)).max())
+        for node in made.get_ordered_ops()
+        if node.get_type_name() == "Constant" and node.get_element_type().to_string() == "i8"
+    }
+    assert len(largest) == len(in_int8(made))
+    narrow = [top <= 64 for top in largest.values()]
+    assert sum(narrow) == {"first-layer": 1, "all-layers": len(narrow), "none": 0}[which]
+
+
 def test_calibration_takes_training_pictures_by_seed(card: ModelCard, squares: Path) -> None:
     first, again, other = (Calibration(DETECTION, card, squares, 12, seed) for seed in (0, 0, 1))
     assert first.indices == again.indices != other.indices
