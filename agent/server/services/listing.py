@@ -129,7 +129,7 @@ def _window(call: Call) -> tuple[int, int, bool]:
         if call.flag("refresh_scroll"):
             return 0, max(start, size), True
         return start, size, True
-    if call.body.get("page_size") is None:
+    if call.body.get("page_size") is None and call.body.get("page") is None:
         return 0, -1, False
     page, size = call.integer("page", 0), call.integer("page_size", 500)
     if page < 0 or size < 1:

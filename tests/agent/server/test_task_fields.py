@@ -168,6 +168,9 @@ def test_pages_and_scrolls_show_each_task_once(server: Any) -> None:
     ]
     assert [len(page) for page in pages] == [3, 3, 1, 0]
     assert [task for page in pages for task in page] == made
+    # A page has 500 tasks unless the request says otherwise.
+    rests = [server.call("tasks.get_all", **query, page=page)["tasks"] for page in (0, 1)]
+    assert [len(rest) for rest in rests] == [7, 0]
     seen: list[str] = []
     scroll: dict[str, Any] = {"size": 3}
     while True:
