@@ -131,7 +131,7 @@ MODELS = Collection(
         _SHARED
         | {
             "task", "framework", "uri", "ready", "labels", "design", "metadata", "ui_cache",
-            "last_iteration", "stats",
+            "last_iteration", "last_metrics", "stats",
         }
     ),
     columns=(
@@ -139,8 +139,8 @@ MODELS = Collection(
         "system_tags", "parent", "user",
     ),
     indexes=(("project", "last_update"), ("task",), ("uri",), ("name",), ("last_update",)),
-    parts=frozenset({"design"}),
-    objects=frozenset({"metadata", "labels", "design"}),
+    parts=frozenset({"design", "last_metrics"}),
+    objects=frozenset({"metadata", "labels", "design", "last_metrics"}),
     patterns=frozenset({"name", "comment"}),
     folded=frozenset({"framework"}),
     refers=(("project", "projects"), ("task", "tasks"), ("user", "users")),

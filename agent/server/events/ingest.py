@@ -141,8 +141,6 @@ def _write(db: Session, owner: str, batch: _Batch) -> None:
     if batch.iteration is not None:
         changes["last_iteration"] = max(batch.iteration, document.get("last_iteration") or 0)
         changes["last_change"] = now
-    if batch.collection is MODELS:
-        changes.pop("last_metrics", None)
     db.patch(batch.collection, owner, changes)
 
 

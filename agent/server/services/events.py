@@ -158,11 +158,10 @@ def get_multi_task_metrics(call: Call) -> Data:
 def _forget(call: Call, collection: Collection, identity: str) -> Data:
     unlock(call, collection, identity)
     ingest.forget(call.db, identity, selection(call.tables("metrics")))
-    if collection is TASKS:
-        left = {(metric, variant) for _, metric, variant in scalars.curves_of(call.db, identity)}
-        document = call.db.require(TASKS, identity, heads={"last_metrics"})
-        kept = scalars.summaries_of(document.get("last_metrics", {}), left)
-        call.db.patch(TASKS, identity, {"last_metrics": kept})
+    left = {(metric, variant) for _, metric, variant in scalars.curves_of(call.db, identity)}
+    document = call.db.require(collection, identity, heads={"last_metrics"})
+    kept = scalars.summaries_of(document.get("last_metrics", {}), left)
+    call.db.patch(collection, identity, {"last_metrics": kept})
     return {"deleted": True}
 
 

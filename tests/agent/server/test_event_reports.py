@@ -231,8 +231,16 @@ def test_events_of_models(server: Any) -> None:
     assert added["added"] == 2
     assert list(curves(server, model, model_events=True)["loss"]) == ["no", "train"]
     server.refuse("events.scalar_metrics_iter_histogram", task=model)
+    # The web application's table of models has columns of metrics, as that of tasks does.
+    found = server.call("models.get_by_id", model=model)["model"]["last_metrics"]
+    assert {summary["value"] for summary in found[digest("loss")].values()} == {1}
+    value = f"last_metrics.{digest('loss')}.{digest('train')}.value"
+    ranged = server.call("models.get_all", id=[model], only_fields=["id"], **{value: [1, 2]})
+    assert ranged["models"] == [{"id": model}]
+    assert server.call("models.get_all", id=[model], **{value: [2, None]})["models"] == []
     assert server.call("events.delete_for_model", model=model)["deleted"] is True
     assert curves(server, model, model_events=True) == {}
+    assert server.call("models.get_by_id", model=model)["model"]["last_metrics"] == {}
 
 
 def test_wrong_events_are_counted_and_the_others_kept(server: Any) -> None:
