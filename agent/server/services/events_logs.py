@@ -59,9 +59,10 @@ def download_task_log(call: Call) -> Attachment:
             line = dumps(event) if kind == "json" else _line(layout, event)
             written += f"{line}\n".encode("utf-8", errors="replace")
     return Attachment(
-        f"task_{owner}.log", "application/x-ndjson" if kind == "json" else "text/plain",
+        f"task_{owner}.log",
+        "application/x-ndjson" if kind == "json" else "text/plain; charset=utf-8",
         bytes(written),
-    )  # fmt: skip
+    )
 
 
 def _line(layout: str, event: Data) -> str:

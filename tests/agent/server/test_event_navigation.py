@@ -145,18 +145,18 @@ def test_raw_points_page_by_page(server: Any) -> None:
 
 def test_the_log_as_a_file(server: Any) -> None:
     task = server.task()
-    server.add(*({"type": "log", "task": task, "msg": f"line {n}\n", "level": "info",
+    server.add(*({"type": "log", "task": task, "msg": f"line {n} ✓\n", "level": "info",
                   "worker": "w", "timestamp": 1_000 * n} for n in range(3)))  # fmt: skip
     answer = server.raw("events.download_task_log", {"task": task, "line_type": "text"})
     assert f"task_{task}.log" in answer.headers["Content-Disposition"]
-    assert answer.text.splitlines()[2] == "1970-01-01 00:00:02.000 w info line 2"
+    assert answer.text.splitlines()[2] == "1970-01-01 00:00:02.000 w info line 2 ✓"
     laid_out = {"task": task, "line_format": "{level}|{msg}|{msg.__class__}"}
     assert server.raw("events.download_task_log", laid_out).text.splitlines()[0] == (
-        "info|line 0|{msg.__class__}"
+        "info|line 0 ✓|{msg.__class__}"
     )
     lines = server.raw("events.download_task_log", {"task": task, "line_type": "json"}).text
     assert [json.loads(line)["msg"] for line in lines.splitlines()] == [
-        "line 0\n", "line 1\n", "line 2\n",
+        "line 0 ✓\n", "line 1 ✓\n", "line 2 ✓\n",
     ]  # fmt: skip
 
 
