@@ -36,6 +36,14 @@ def dumps(value: Any) -> str:
         return _slowly(value)
 
 
+def plain(text: str) -> str:
+    """A text with `?` for each half of a surrogate pair, which UTF-8 can't hold.
+
+    In a C locale Python reads bytes that aren't UTF-8 as such halves, and prints them.
+    """
+    return text if text.isascii() else text.encode("utf-8", errors="replace").decode()
+
+
 def written(text: str) -> Any:
     """A stand-in for what a text of ours says, which goes into an answer as it is written."""
     return orjson.Fragment(text)

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import clock
 from ..documents import MODELS, TASKS, Collection
-from ..encoding import loads
+from ..encoding import loads, plain
 from ..errors import BadRequestError
 from ..store import Session
 from . import blocks, logs, samples, scalars
@@ -65,6 +65,7 @@ def _take(db: Session, batches: dict[str, _Batch], event: Any) -> None:
     owner = event.get("task") or event.get("model")
     if not isinstance(owner, str):
         raise BadRequestError("an event needs a task")
+    owner = plain(owner)
     batch = batches.get(owner)
     if batch is None:
         collection = MODELS if event.get("model_event") else TASKS
@@ -87,9 +88,9 @@ def _take(db: Session, batches: dict[str, _Batch], event: Any) -> None:
         batch.lines.append(
             (
                 at,
-                str(level).lower() if level is not None else None,
-                str(worker) if worker is not None else None,
-                message if isinstance(message, str) else "" if message is None else str(message),
+                plain(str(level).lower()) if level is not None else None,
+                plain(str(worker)) if worker is not None else None,
+                plain(str(message)) if message is not None else "",
             )
         )
         return
@@ -148,7 +149,7 @@ def _name(event: dict[str, Any], key: str) -> str:
     value = event.get(key)
     if value is None:
         return ""
-    return value if isinstance(value, str) else str(value)
+    return plain(str(value))
 
 
 def _whole(event: dict[str, Any], key: str, default: int) -> int:

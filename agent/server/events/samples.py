@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from ..encoding import dumps, loads
+from ..encoding import dumps, loads, plain
 from ..store import Session, marks
 from .selection import Selection, chosen
 
@@ -42,8 +42,7 @@ def write(db: Session, owner: str, event: dict[str, Any]) -> None:
     """
     kind, metric, variant = event["type"], event["metric"], event["variant"]
     url = event.get("url")
-    if not isinstance(url, str):
-        url = None
+    url = plain(url) if isinstance(url, str) else None
     if kind == IMAGE and url:
         db.run(
             "DELETE FROM samples WHERE owner = ? AND type = ? AND metric = ? AND variant = ? "
@@ -53,7 +52,7 @@ def write(db: Session, owner: str, event: dict[str, Any]) -> None:
     db.run(
         "INSERT OR REPLACE INTO samples (owner, type, metric, variant, iter, timestamp, url, doc) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (owner, kind, metric, variant, event["iter"], event["timestamp"], url, dumps(event)),
+        (owner, kind, metric, variant, event["iter"], event["timestamp"], url, plain(dumps(event))),
     )
 
 

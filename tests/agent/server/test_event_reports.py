@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,20 @@ def test_wrong_events_are_counted_and_the_others_kept(server: Any) -> None:
     assert server.add() == {"added": 0, "errors": 0, "errors_info": {}}
     server.call("events.add", **scalar(task, 9, 3))
     assert last(server, task)["value"] == 9
+
+
+def test_a_text_that_is_none_hinders_no_other_event(server: Any) -> None:
+    task = server.task()
+    half = os.fsdecode(b"caf\xe9")  # so printed where the locale is C
+    plot = {"type": "plot", "task": task, "metric": half, "variant": "v", "plot_str": "{}"}
+    answer = server.add(
+        {"type": "log", "task": task, "msg": half, "worker": half, "level": half},
+        scalar(task, 1), {**plot, "url": half, "more": [half]}, scalar(half, 1),
+    )  # fmt: skip
+    assert (answer["added"], answer["errors_info"]) == (3, {"Invalid task id: caf?": 1})
+    assert server.call("events.get_task_log", task=task)["events"][0]["msg"] == "caf?"
+    shown = server.call("events.get_task_plots", task=task)["plots"][0]
+    assert (shown["metric"], shown["url"], shown["more"]) == ("caf?", "caf?", ["caf?"])
 
 
 @pytest.fixture
