@@ -171,10 +171,13 @@ def update_for_task(call: Call) -> Data:
     if bool(other) == bool(uri):
         raise BadRequestError("give either uri or override_model_id")
     _iterate(call, task["id"])
-    fields = {name: value for name, value in _fields(call).items() if name != "task"}
+    fields = {
+        name: value for name, value in _fields(call).items() if name != "task" and value is not None
+    }
     created = False
     if other:
         model = call.db.require(MODELS, other)
+        save(call, other, fields)
     else:
         listed = (task.get("models") or {}).get("output") or []
         found = call.db.get(MODELS, listed[-1]["model"]) if listed else None

@@ -179,6 +179,18 @@ def test_the_time_of_a_models_making_can_be_set(server: Any) -> None:
     server.refuse("models.update", model=model, created="yesterday")
 
 
+def test_a_task_is_given_a_model_that_there_is(server: Any) -> None:
+    task, model = server.task(), server.call("models.create", name="there", uri="u")["id"]
+    answer = server.call(
+        "models.update_for_task", task=task, override_model_id=model, uri=None, comment="c"
+    )
+    # What the answer tells as changed has changed.
+    assert (answer["id"], answer["created"], answer["fields"]) == (model, False, {"comment": "c"})
+    seen = server.call("models.get_by_id", model=model)["model"]
+    assert (seen["comment"], seen["uri"], seen["name"]) == ("c", "u", "there")
+    assert server.call("models.get_by_task_id", task=task)["model"]["id"] == model
+
+
 def test_publishing_a_task_publishes_its_models(server: Any) -> None:
     task = server.task()
     model = server.call("models.update_for_task", task=task, uri="u", name="n")["id"]
