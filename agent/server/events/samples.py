@@ -146,7 +146,22 @@ def names(db: Session, owner: str, kind: str) -> list[tuple[str, str]]:
 def urls(db: Session, owner: str) -> list[str]:
     """The addresses of the files that an owner's events refer to."""
     rows = db.rows("SELECT DISTINCT url FROM samples WHERE owner = ? AND url IS NOT NULL", (owner,))
-    return [row[0] for row in rows]
+    plots = db.rows(
+        "SELECT doc FROM samples WHERE owner = ? AND type = ? AND instr(doc, 'images') > 0",
+        (owner, PLOT),
+    )
+    drawn = (url for (doc,) in plots for url in _drawn(loads(doc).get("plot_str")))
+    return list(dict.fromkeys([*(row[0] for row in rows), *drawn]))
+
+
+def _drawn(plot: Any) -> list[str]:
+    """The addresses of the images in a plot; the SDK uploads figures that it can't take apart."""
+    try:
+        images = loads(plot)["layout"]["images"]
+        found = [image["source"] for image in images if image.get("source")]
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return []  # the text of a plot may be anything
+    return [url for url in found if isinstance(url, str) and not url.startswith("data:")]
 
 
 def forget(

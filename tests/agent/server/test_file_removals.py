@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,19 @@ def place(server: Any, url: str) -> Path:
 
 
 def owner_of_files(server: Any, folder: str) -> tuple[str, dict[str, str]]:
-    """A task with an artifact, a debug image and an output model, all uploaded."""
+    """A task with an artifact, a debug image, a plot of an image, an output model: all uploaded."""
     urls = {
-        name: upload(server, f"/{folder}/{name}.bin") for name in ("artifact", "image", "model")
+        name: upload(server, f"/{folder}/{name}.bin")
+        for name in ("artifact", "image", "plot", "model")
     }
     task = server.task(execution=artifact(urls["artifact"]))
-    server.add({"type": "training_debug_image", "task": task, "metric": "m", "variant": "v",
-                "iter": 1, "url": urls["image"]})  # fmt: skip
+    event = {"task": task, "metric": "m", "variant": "v", "iter": 1}
+    images = [{"source": "data:image/png;base64,AA=="}, {"source": urls["plot"]}, {}]
+    server.add(
+        {**event, "type": "training_debug_image", "url": urls["image"]},
+        {**event, "type": "plot", "plot_str": json.dumps({"layout": {"images": images}})},
+        {**event, "type": "plot", "iter": 2, "plot_str": '[{"images": 1}]'},
+    )
     server.call("models.update_for_task", task=task, uri=urls["model"])
     return task, urls
 
@@ -54,6 +61,16 @@ def test_they_stay_when_that_is_asked_for(server: Any, action: str) -> None:
     server.call(f"tasks.{action}", task=task, force=True, delete_external_artifacts=False)
     time.sleep(2.5)
     assert all(place(server, url).exists() for url in urls.values())
+
+
+def test_they_are_told_when_that_is_asked_for(server: Any) -> None:
+    task, urls = owner_of_files(server, "told")
+    answer = server.call("tasks.delete", task=task, force=True, return_file_urls=True)
+    assert answer["urls"] == {
+        "model_urls": [urls["model"]],
+        "event_urls": [urls["image"], urls["plot"]],
+        "artifact_urls": [urls["artifact"]],
+    }
 
 
 def test_what_a_model_still_has_stays(server: Any, wait_for: Any) -> None:
