@@ -33,6 +33,12 @@ def _urls(call: Call, task: Document, models: list[Document]) -> Data:
     }
 
 
+def _remove_models(call: Call, models: list[Document]) -> None:
+    for model in models:
+        call.db.delete(MODELS, model["id"])
+        ingest.forget(call.db, model["id"])
+
+
 def _remove_files(call: Call, urls: Data) -> None:
     """Have the uploaded files deleted, unless the request wants them kept."""
     if call.flag("delete_external_artifacts", True):
@@ -45,8 +51,7 @@ def reset_task(call: Call, identity: str) -> Data:
     check(task, "reset", force=call.flag("force"))
     models = _output_models(call, identity) if call.flag("delete_output_models", True) else []
     urls = _urls(call, task, models)
-    for model in models:
-        call.db.delete(MODELS, model["id"])
+    _remove_models(call, models)
     _remove_files(call, urls)
     ingest.forget(call.db, identity)
     execution = dict(task.get("execution", {}))
@@ -124,8 +129,7 @@ def delete_task(call: Call, identity: str, *, force: bool, return_urls: bool | N
         raise ApiError(f"Task has children: id={identity}, children={len(children)}", subcode=123)
     models = _output_models(call, identity) if call.flag("delete_output_models", True) else []
     urls = _urls(call, task, models)
-    for model in models:
-        call.db.delete(MODELS, model["id"])
+    _remove_models(call, models)
     _remove_files(call, urls)
     left = call.db.rows("SELECT id FROM models WHERE task = ?", (identity,))
     for (model,) in left:

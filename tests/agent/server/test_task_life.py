@@ -203,6 +203,18 @@ def test_reset_makes_a_task_as_new(server: Any) -> None:
     assert server.call("models.get_by_id", model=kept)["model"]["ready"] is True
 
 
+@pytest.mark.parametrize("action", ["delete", "reset"])
+def test_what_a_task_and_its_models_reported_goes_with_them(server: Any, action: str) -> None:
+    task = server.task()
+    model = server.call("models.create", uri="u", name="m", task=task)["id"]
+    scalar = {"type": "training_stats_scalar", "metric": "m", "variant": "v", "value": 1}
+    before = server.call("server.get_stats")
+    server.add({**scalar, "task": task}, {**scalar, "task": model, "model_event": True})
+    server.call(f"tasks.{action}", task=task)
+    after = server.call("server.get_stats")
+    assert [after[name] - before[name] for name in ("scalar_points", "series")] == [0, 0]
+
+
 def test_delete_takes_along_what_hangs_on_a_task(server: Any) -> None:
     task = server.task()
     child = server.task(parent=task)
