@@ -167,6 +167,9 @@ def test_the_log_is_read_in_both_directions(server: Any) -> None:
     assert log(server, task, navigate_earlier=False) == ["0", "1", "2", "3", "4", "5"]
     assert log(server, task, order="asc") == ["0", "1", "2", "3", "4", "5"]
     assert log(server, task, batch_size=1) == ["5"]
+    # The SDK asks for any number of lines, and takes a refusal for an empty log.
+    assert log(server, task, batch_size=20_000) == log(server, task)
+    server.refuse("events.get_task_log", task=task, batch_size=-1)
     # Lines of one time stay together, since the next page is asked for by time.
     assert log(server, task, batch_size=2) == ["5", "4", "3", "2"]
     assert log(server, task, batch_size=2, from_timestamp=30) == ["1", "0"]
