@@ -110,7 +110,7 @@ def delete_model(call: Call, identity: str, *, force: bool) -> Data:
     Raises:
         ApiError: A task uses it, or it is published, and there is no force.
     """
-    from ..events import ingest
+    from ..events import ingest, samples
 
     model = call.db.require(MODELS, identity, heads=())
     if not force:
@@ -120,10 +120,11 @@ def delete_model(call: Call, identity: str, *, force: bool) -> Data:
         maker = call.db.get(TASKS, model["task"], heads=()) if model.get("task") else None
         if maker is not None and maker["status"] == "published":
             raise ApiError(f"Model's task is published: id={identity}", subcode=205)
+    files = [*filter(None, [model.get("uri")]), *samples.urls(call.db, identity)]
     call.db.delete(MODELS, identity)
     ingest.forget(call.db, identity)
-    if call.flag("delete_external_artifacts") and model.get("uri"):
-        removals.schedule(call, [model["uri"]])
+    if call.flag("delete_external_artifacts"):
+        removals.schedule(call, files)
     maker = call.db.get(TASKS, model["task"], heads=()) if model.get("task") else None
     if maker is not None:
         _untie(call, maker, identity)

@@ -26,7 +26,11 @@ def _urls(call: Call, task: Document, models: list[Document]) -> Data:
     artifacts = (task.get("execution") or {}).get("artifacts") or []
     return {
         "model_urls": [model["uri"] for model in models if model.get("uri")],
-        "event_urls": samples.urls(call.db, task["id"]),
+        "event_urls": [
+            url
+            for owner in (task, *models)  # a task reports its models' events too
+            for url in samples.urls(call.db, owner["id"])
+        ],
         "artifact_urls": [
             item["uri"] for item in artifacts if item.get("uri") and item.get("mode") != "input"
         ],

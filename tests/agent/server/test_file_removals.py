@@ -25,10 +25,10 @@ def place(server: Any, url: str) -> Path:
 
 
 def owner_of_files(server: Any, folder: str) -> tuple[str, dict[str, str]]:
-    """A task with an artifact, a debug image, a plot of an image, an output model: all uploaded."""
+    """A task with an artifact, images, a plot of one, an output model: all uploaded."""
     urls = {
         name: upload(server, f"/{folder}/{name}.bin")
-        for name in ("artifact", "image", "plot", "model")
+        for name in ("artifact", "image", "plot", "model", "sample")
     }
     task = server.task(execution=artifact(urls["artifact"]))
     event = {"task": task, "metric": "m", "variant": "v", "iter": 1}
@@ -38,7 +38,11 @@ def owner_of_files(server: Any, folder: str) -> tuple[str, dict[str, str]]:
         {**event, "type": "plot", "plot_str": json.dumps({"layout": {"images": images}})},
         {**event, "type": "plot", "iter": 2, "plot_str": '[{"images": 1}]'},
     )
-    server.call("models.update_for_task", task=task, uri=urls["model"])
+    model = server.call("models.update_for_task", task=task, uri=urls["model"])["id"]
+    server.add(
+        {**event, "task": model, "model_event": True, "type": "training_debug_image",
+         "url": urls["sample"]},
+    )  # fmt: skip
     return task, urls
 
 
@@ -68,9 +72,17 @@ def test_they_are_told_when_that_is_asked_for(server: Any) -> None:
     answer = server.call("tasks.delete", task=task, force=True, return_file_urls=True)
     assert answer["urls"] == {
         "model_urls": [urls["model"]],
-        "event_urls": [urls["image"], urls["plot"]],
+        "event_urls": [urls["image"], urls["plot"], urls["sample"]],
         "artifact_urls": [urls["artifact"]],
     }
+
+
+def test_the_files_of_a_deleted_model_go_when_that_is_asked_for(server: Any, wait_for: Any) -> None:
+    task, urls = owner_of_files(server, "models")
+    model = server.call("models.get_by_task_id", task=task)["model"]["id"]
+    server.call("models.delete", model=model, delete_external_artifacts=True)
+    wait_for(lambda: not any(place(server, urls[one]).exists() for one in ("model", "sample")), 15)
+    assert place(server, urls["image"]).exists()
 
 
 def test_what_a_model_still_has_stays(server: Any, wait_for: Any) -> None:
