@@ -7,6 +7,7 @@ reports is written in one or two.
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:  # the store makes our table
 
 SIZE = 512
 NOTHING = float("nan")
-"""How a value is kept that was reported as null."""
+"""How a value is kept that was reported as null, or as what JSON can't say."""
 
 Point = tuple[int, float]
 """Timestamp in ms, and value."""
@@ -187,7 +188,7 @@ def extremes(db: Session, series: int) -> tuple[tuple[int, float], tuple[int, fl
     known = [
         (value, iteration)
         for iteration, value in zip(found.iterations, found.values, strict=True)
-        if value == value
+        if math.isfinite(value)
     ]
     if not known:
         return None

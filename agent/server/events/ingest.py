@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,7 +106,8 @@ def _take(db: Session, batches: dict[str, _Batch], event: Any) -> None:
         except OverflowError as error:
             raise BadRequestError("a scalar's value is out of range") from error
         curve = batch.curves.setdefault((metric, variant), scalars.Curve(metric, variant))
-        curve.points[iteration] = (at, number)
+        # JSON has no infinities, so a summary could keep none, and the next report meets it.
+        curve.points[iteration] = (at, number if math.isfinite(number) else blocks.NOTHING)
     elif kind in samples.TYPES:
         _check(event, kind)
         kept = {k: v for k, v in event.items() if k not in ("model_event", "allow_locked")}
@@ -156,7 +158,7 @@ def _whole(event: dict[str, Any], key: str, default: int) -> int:
     value = event.get(key)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) >= _LIMIT:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _LIMIT:
         raise BadRequestError(f"{key} must be a whole number")
     return int(value)
 

@@ -77,7 +77,9 @@ def _summarize(
     latest = max(known)
     if old is not None:
         lost = (old.get("min_value"), old.get("max_value"))
-        found = blocks.extremes(db, series) if any(value in lost for value in replaced) else None
+        # Older versions let infinities in, which are null in their summaries.
+        again = None in lost or any(value in lost for value in replaced)
+        found = blocks.extremes(db, series) if again else None
         if found is not None:
             lowest, highest = found
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import os
 import random
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from agent.server.documents import TASKS
-from agent.server.events import ingest, scalars
+from agent.server.events import blocks, ingest, scalars
 from agent.server.store import Session, Store
 
 
@@ -251,11 +252,11 @@ def test_wrong_events_are_counted_and_the_others_kept(server: Any) -> None:
     task = server.task()
     answer = server.add(
         scalar(task, 1), scalar("nobody", 1), scalar(task, "x"), {"task": task, "type": "dance"},  # type: ignore[arg-type]
-        scalar(task, 1, 2**60), {"type": "log"}, [],  # type: ignore[arg-type]
+        scalar(task, 1, 2**60), {"type": "log"}, [], scalar(task, 1, math.nan),  # type: ignore[arg-type]
         scalar(task, float("nan"), 1), scalar(task, None, 2),
     )  # fmt: skip
-    assert (answer["added"], answer["errors"]) == (3, 6)
-    assert sum(answer["errors_info"].values()) == 6
+    assert (answer["added"], answer["errors"]) == (3, 7)
+    assert sum(answer["errors_info"].values()) == 7
     assert curves(server, task)["loss"]["train"] == {
         "name": "train", "x": [0, 1, 2], "y": [1, None, None],
     }  # fmt: skip
@@ -291,6 +292,28 @@ def db(tmp_path: Path) -> Session:
     session = Store(tmp_path / "server.db").writer
     session.insert(TASKS, {"id": "t"})
     return session
+
+
+@pytest.mark.parametrize("beyond", [math.inf, -math.inf])
+def test_an_infinite_value_is_shown_as_none_and_stops_no_report(db: Session, beyond: float) -> None:
+    for at, value in enumerate([1, beyond, 3]):
+        assert ingest.add(db, [scalar("t", value, at)]) == (1, {})
+    curve = scalars.histogram(db, "t", key="iter", samples=0)["loss"]["train"]
+    assert (curve["x"], curve["y"]) == ([0, 1, 2], [1, None, 3])
+    summary = db.require(TASKS, "t")["last_metrics"][digest("loss")][digest("train")]
+    assert (summary["min_value"], summary["max_value"], summary["value"]) == (1, 3, 3)
+
+
+def test_a_summary_that_holds_an_infinite_value_is_mended(db: Session) -> None:
+    """So older versions left it, and each further report of the metric failed."""
+    ingest.add(db, [scalar("t", 2, 0)])
+    blocks.put(db, db.rows("SELECT id FROM series")[0][0], {1: (0, math.inf)})
+    summaries = db.require(TASKS, "t")["last_metrics"]
+    summaries[digest("loss")][digest("train")].update(max_value=None, value=None, iteration=1)
+    db.patch(TASKS, "t", {"last_metrics": summaries})
+    ingest.add(db, [scalar("t", 3, 2)])
+    summary = db.require(TASKS, "t")["last_metrics"][digest("loss")][digest("train")]
+    assert (summary["min_value"], summary["max_value"], summary["value"]) == (2, 3, 3)
 
 
 @pytest.mark.parametrize("seed", range(5))
