@@ -7,6 +7,10 @@ from datetime import UTC, datetime
 
 from .errors import BadRequestError
 
+_FIRST_MS = -62_135_596_800_000
+_LAST_MS = 253_402_300_799_999
+"""The years 1 and 9999, which are as far as ISO 8601 goes."""
+
 
 def now() -> str:
     """The present time, e.g. `2026-11-20T22:05:00.123456+00:00`."""
@@ -28,6 +32,14 @@ def write(moment: datetime) -> str:
 def from_seconds(seconds: float) -> str:
     """Write a time given in seconds since the epoch."""
     return write(datetime.fromtimestamp(seconds, UTC))
+
+
+def from_ms(timestamp: int) -> str:
+    """Write an event's time; one that no calendar holds as the first or last that it does.
+
+    A client that counts in microseconds comes to the year 57,000.
+    """
+    return from_seconds(max(_FIRST_MS, min(timestamp, _LAST_MS)) / 1000)
 
 
 def seconds(text: str) -> float:

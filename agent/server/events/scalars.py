@@ -230,7 +230,7 @@ def _mean(values: array[float]) -> float | None:
 
 
 def _written(x: Sequence[int], key: str) -> list[Any]:
-    return [clock.from_seconds(at / 1000) for at in x] if key == "iso_time" else list(x)
+    return [clock.from_ms(at) for at in x] if key == "iso_time" else list(x)
 
 
 def raw(

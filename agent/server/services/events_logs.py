@@ -67,7 +67,7 @@ def download_task_log(call: Call) -> Attachment:
 
 def _line(layout: str, event: Data) -> str:
     values: dict[str, Any] = {
-        "asctime": clock.from_seconds(event["timestamp"] / 1000)[:23].replace("T", " "),
+        "asctime": clock.from_ms(event["timestamp"])[:23].replace("T", " "),
         "timestamp": event["timestamp"],
         "worker": event["worker"] or "",
         "level": event["level"] or "",

@@ -160,6 +160,17 @@ def test_the_log_as_a_file(server: Any) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("at", "year"), [(1_796_000_000_000_000, "9999"), (-(2**52), "0001")])
+def test_a_time_beyond_the_calendar_spoils_no_answer(server: Any, at: int, year: str) -> None:
+    task = server.task()
+    server.add({"type": "log", "task": task, "msg": "x", "timestamp": at},
+               {**scalar(task, "a", 1, 1), "timestamp": at})  # fmt: skip
+    assert server.raw("events.download_task_log", {"task": task}).text.startswith(f"{year}-")
+    curve = server.call("events.scalar_metrics_iter_histogram", task=task, key="iso_time")["a"]["v"]
+    assert curve["x"][0].startswith(f"{year}-")
+    assert server.call("events.get_task_log", task=task)["events"][0]["timestamp"] == at
+
+
 def test_events_of_chosen_metrics_go(server: Any) -> None:
     task = server.task()
     server.add(scalar(task, "a", 1, 1), scalar(task, "b", 1, 1), image(task, 1, "a", "v"))
