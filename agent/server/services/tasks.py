@@ -137,7 +137,8 @@ def check_lists(fields: Data) -> None:
             raise BadRequestError(f"{where} must be a list of objects")
         for item in listed:
             for name in (*names, "uri", "mode"):
-                if not isinstance(item.get(name), (str, NoneType)):
+                value = item.get(name)
+                if not isinstance(value, (str, NoneType)) or (name == "model" and not value):
                     raise BadRequestError(f"{where}: {name} must be a text")
 
 

@@ -290,6 +290,7 @@ def test_references_are_checked_when_that_is_asked_for(server: Any) -> None:
         {"models": {"output": 5}},
         {"models": {"input": [5]}},
         {"models": {"output": [{"name": "n", "model": [1]}]}},
+        {"models": {"input": [{"name": "n"}]}},
         {"input": {"view": {"entries": "text"}}},
         {"input": {"view": {"entries": ["text"]}}},
         {"input": {"view": {"entries": [{"dataset": 5}]}}},
