@@ -12,7 +12,11 @@ _MOST = 20_000
 
 @dataclass(frozen=True)
 class Intervals:
-    """Equal intervals from one time up to another, in seconds since the epoch."""
+    """Equal intervals from one time up to another, in seconds since the epoch.
+
+    The last second counts too: what is noted in whole seconds may have happened before an end that
+    a client gave as the present time.
+    """
 
     start: int
     end: int
@@ -20,7 +24,7 @@ class Intervals:
 
     def number(self, at: float) -> int:
         """In which interval a time lies."""
-        return int(at - self.start) // self.width
+        return min(int(at - self.start) // self.width, len(self) - 1)
 
     def date(self, number: int) -> int:
         """When an interval begins."""

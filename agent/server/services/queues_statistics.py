@@ -54,7 +54,7 @@ def _points(call: Call, intervals: Intervals, queue: str) -> dict[int, tuple[flo
     """The longest wait in each interval, with the length of the queue at that time."""
     points: dict[int, tuple[float, int]] = {}
     for at, length, waiting in call.db.rows(
-        "SELECT at, length, waiting FROM queue_history WHERE queue = ? AND at >= ? AND at < ?",
+        "SELECT at, length, waiting FROM queue_history WHERE queue = ? AND at >= ? AND at <= ?",
         (queue, intervals.start, intervals.end),
     ):
         number = intervals.number(at)

@@ -42,7 +42,7 @@ def _reports(
     chosen = f"AND worker IN ({marks(workers)})" if workers else ""
     for worker, at, stats in call.db.rows(
         "SELECT worker, at, stats FROM worker_reports "  # noqa: S608
-        f"WHERE at >= ? AND at < ? AND stats IS NOT NULL {chosen} ORDER BY at",
+        f"WHERE at >= ? AND at <= ? AND stats IS NOT NULL {chosen} ORDER BY at",
         (start, end, *workers),
     ):
         yield worker, at, loads(stats)
@@ -127,7 +127,7 @@ def get_activity_report(call: Call) -> Data:
     intervals = asked(call)
     seen: tuple[dict[int, set[str]], dict[int, set[str]]] = defaultdict(set), defaultdict(set)
     for worker, at, task in call.db.rows(
-        "SELECT worker, at, task FROM worker_reports WHERE at >= ? AND at < ?",
+        "SELECT worker, at, task FROM worker_reports WHERE at >= ? AND at <= ?",
         (intervals.start, intervals.end),
     ):
         number = intervals.number(at)

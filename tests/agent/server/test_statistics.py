@@ -78,6 +78,22 @@ def test_what_machines_reported(server: Any) -> None:
     server.refuse("workers.get_stats", **span(items=[{"key": "x", "category": "sum"}]))
 
 
+def test_what_has_just_been_reported_counts(server: Any) -> None:
+    queue = server.call("queues.create", name="just now")["id"]
+    server.call("tasks.enqueue", task=server.task(), queue=queue)
+    report(server, "just now", cpu_usage=[10])
+    until = time.time()
+    for end in (until, int(until)):
+        asked = {"from_date": end - 20, "to_date": end, "interval": 10}
+        found = server.call("workers.get_activity_report", **asked)["total"]
+        assert (len(found["counts"]), found["counts"][-1] >= 1) == (2, True)
+        wanted = {"items": [{"key": "cpu_usage"}], "worker_ids": ["just now"]}
+        [metric] = server.call("workers.get_stats", **asked, **wanted)["workers"][0]["metrics"]
+        assert metric["dates"] == [int(asked["from_date"]) + 10]
+        queues = server.call("queues.get_queue_metrics", **asked, queue_ids=[queue])["queues"]
+        assert queues[0]["queue_lengths"] == [1]
+
+
 def test_how_many_workers_were_there(server: Any) -> None:
     report(server, "busy")
     found = server.call("workers.get_activity_report", **span())
