@@ -36,11 +36,12 @@ def validate_token(call: Call) -> Data:
 
 @action("auth.edit_user", mode=Mode.WRITE)
 def edit_user(call: Call) -> Data:
-    """Change a user's role; only an administrator may."""
+    """Change a user's role; only an administrator may, and always the one whose server it is."""
     role = call.text("role")
     identity = call.text("user") or call.user.id
     call.db.require(USERS, identity)
-    if (call.db.get(USERS, call.user.id) or {}).get("role") != "admin":
+    mine = (call.db.get(USERS, call.user.id) or {}).get("role")
+    if mine != "admin" and call.user.id != call.keys.user.id:
         raise ApiError("only an administrator may change a role", code=403, subcode=20)
     if role is None:
         return {"updated": 0, "fields": {}}

@@ -26,6 +26,12 @@ def test_users_are_made_changed_and_removed(server: Any) -> None:
     assert server.refuse("users.delete", user=me)
 
 
+def test_the_owner_can_take_back_a_role_given_away(server: Any) -> None:
+    for role in ("user", "admin"):
+        assert server.call("auth.edit_user", role=role)["fields"] == {"role": role}
+        assert server.call("users.get_current_user")["user"]["role"] == role
+
+
 def test_only_users_who_were_active_in_projects(server: Any) -> None:
     project = server.call("projects.create", name="activity")["id"]
     me = server.call("users.get_current_user")["user"]["id"]
