@@ -236,7 +236,7 @@ def test_events_of_models(server: Any) -> None:
     assert added["added"] == 2
     assert list(curves(server, model, model_events=True)["loss"]) == ["no", "train"]
     server.refuse("events.scalar_metrics_iter_histogram", task=model)
-    # The web application's table of models has columns of metrics, as that of tasks does.
+    # The interface that the web application is generated from declares it for models too.
     found = server.call("models.get_by_id", model=model)["model"]["last_metrics"]
     assert {summary["value"] for summary in found[digest("loss")].values()} == {1}
     value = f"last_metrics.{digest('loss')}.{digest('train')}.value"
