@@ -40,9 +40,9 @@ def test_the_sequence_is_as_long_as_foretold(given: dict[str, Any]) -> None:
     assert found.shape[1] == network.steps == options.width // options.stride
     assert network.outputs()[0].shape == ("batch", network.steps, 11)
     assert found.exp().sum(-1).detach() == pytest.approx(torch.ones(2, network.steps), abs=1e-4)
-    if options.name == "svtr":
-        longer = torch.zeros(1, 3, options.height, options.width + 64)
-        assert network(longer)[0].shape[1] == (options.width + 64) // options.stride
+    for width in (options.width - 64, options.width + 64):
+        other = torch.zeros(1, 3, options.height, width)
+        assert network(other)[0].shape[1] == width // options.stride
 
 
 @pytest.mark.parametrize(
