@@ -7,14 +7,14 @@ Rice Image Dataset comes (`Rice_Image_Dataset/Arborio/Arborio (1).jpg`; Koklu et
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from models.classification.data.annotations import LabelledPicture, RawDataset
 from models.data.looking import is_hidden
 from models.data.pictures import PICTURE_SUFFIXES
 from models.data.raw import UNSPLIT
-from models.data.splits import split_name
+from models.data.splits import split_in, split_name
 
 NAME = "folders"
 _STRANGE = ("labels", "annotations", "jpegimages", "images", "data")
@@ -58,6 +58,11 @@ def read(root: Path) -> RawDataset:
         if loose := sum(1 for _ in _pictures(path, deep=False)):
             where = path.relative_to(root).as_posix()
             raw.notes.append(f"{where}: {loose} pictures lie in no class folder: left out")
+    if UNSPLIT not in named:
+        used = {path.relative_to(root).parts[0] for path in named.values()}
+        for other in _folders(root):
+            if other.name not in used and is_class_folder(other):
+                raw.notes.append(f"{other.name}: its pictures lie in no split: left out")
     return raw
 
 
@@ -68,18 +73,51 @@ def _holds_boxes(file: Path) -> bool:
 
 
 def _splits(root: Path) -> dict[str, Path]:
-    """Folders called like splits, if every folder with pictures is one, train among them."""
-    found: dict[str, Path] = {}
+    """Folders called like splits, if every folder with pictures is one, train among them.
+
+    Looser names (`seg_train`) count, and other folders (`predict`) may lie beside, where the same
+    classes lie below train and another split: else `train/cat` and `test/cat` were two classes.
+
+    Raises:
+        ValueError: two such folders are the same split.
+    """
+    exact: dict[str, list[Path]] = {}
+    loose: dict[str, list[Path]] = {}
+    strict = True
     for child in _folders(root):
-        split = split_name(child.name)
-        if split is None:
-            if is_class_folder(child):
-                return {}
-            continue
-        if split in found:
-            return {}
-        found[split] = child
-    return found if "train" in found else {}
+        if split := split_name(child.name):
+            exact.setdefault(split, []).append(child)
+        elif is_class_folder(child):
+            strict = False
+        if split := split_in(child.name):
+            loose.setdefault(split, []).append(_inner(child))
+    if strict and "train" in exact and all(len(found) == 1 for found in exact.values()):
+        return {split: found[0] for split, found in exact.items()}
+    if not _share_classes(loose):
+        return {}
+    for split, found in loose.items():
+        if len(found) > 1:
+            both = " and ".join(path.relative_to(root).as_posix() for path in found)
+            raise ValueError(
+                f"{root}: {both} are both called like the split {split}: leave one of them"
+            )
+    return {split: found[0] for split, found in loose.items()}
+
+
+def _inner(folder: Path) -> Path:
+    """The folder itself, or the only one in it, where archives doubled it (`train/train`)."""
+    inside = _folders(folder)
+    return inside[0] if [one.name for one in inside] == [folder.name] else folder
+
+
+def _share_classes(splits: Mapping[str, Sequence[Path]]) -> bool:
+    """Tell whether a class of train has a folder in another split, too."""
+    names = {
+        split: {one.name for path in found for one in _classes(path)}
+        for split, found in splits.items()
+    }
+    train = names.pop("train", set())
+    return any(train & found for found in names.values())
 
 
 def _classes(root: Path) -> list[Path]:

@@ -35,7 +35,7 @@ def read(root: Path, separator: str) -> RawDataset:
     """Read all tables of a folder; those called like splits give their pictures that split.
 
     Raises:
-        ValueError: a table isn't UTF-8, or names a split that is none.
+        ValueError: a table isn't UTF-8, has a quote too many, or names a split that is none.
     """
     return _read(_tables(root), root, separator)
 
@@ -70,9 +70,12 @@ def _read(files: Sequence[Path], root: Path, separator: str) -> RawDataset:
             split = own
             if split_at is not None and split_at < len(cells):
                 split = _split(cells[split_at], own, file, number)
+            given = cells[class_at] if class_at is not None and class_at < len(cells) else ""
+            if "\n" in cells[name_at].strip() + given.strip():
+                # It has swallowed the rows below it.
+                raise ValueError(f"{file.name}, line {number}: a quote is opened and not closed")
             labels = rows.setdefault((cells[name_at].strip(), split), [])
             if class_at is not None:
-                given = cells[class_at] if class_at < len(cells) else ""
                 labels += _parted(given, separator)
             else:
                 labels += [head[at] for at in flags if cells[at].strip() in ("1", "1.0", "True")]
@@ -80,15 +83,24 @@ def _read(files: Sequence[Path], root: Path, separator: str) -> RawDataset:
     index = {name: place for place, name in enumerate(names)}
     raw.classes = list(names)
     raw.several = bool(column_classes) or any(len(set(found)) > 1 for found in rows.values())
-    placed: dict[str, str] = {}
+    several_splits = len({split for _, split in rows}) > 1
+    placed: dict[Path, str] = {}
+    taken: set[str] = set()
+    lost = 0
     for (name, split), labels in rows.items():
-        if placed.setdefault(name, split) != split:
-            raw.rejected.append(Rejected(name, f"is in two splits, {placed[name]} and {split}"))
+        file = _where(root, name, split)
+        if placed.setdefault(file, split) != split:
+            raw.rejected.append(Rejected(name, f"is in two splits, {placed[file]} and {split}"))
             continue
-        picture = LabelledPicture(
-            _where(root, name), name, tuple(sorted({index[label] for label in labels}))
-        )
+        if split == UNSPLIT and several_splits:
+            # Nobody would look at them: a split's name is what divides the rest.
+            split, lost = "train", lost + 1
+        shown = file.relative_to(root).as_posix() if name in taken else name
+        taken.add(shown)
+        picture = LabelledPicture(file, shown, tuple(sorted({index[label] for label in labels})))
         raw.splits.setdefault(split, []).append(picture)
+    if lost:
+        raw.notes.append(f"{lost} pictures have no split: they are taken for train")
     return raw
 
 
@@ -101,7 +113,7 @@ def _tables(root: Path) -> list[Path]:
             continue
         try:
             head, lines = _rows(file, most=1)
-        except (ValueError, csv.Error):
+        except ValueError:
             continue
         name_at = _place(head, _FILE)
         if name_at is None:
@@ -116,6 +128,7 @@ def _tables(root: Path) -> list[Path]:
 def _rows(file: Path, most: int | None = None) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Read the heading and numbered rows of cells."""
     lines: list[tuple[int, list[str]]] = []
+    number = 1
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             first = stream.readline()
@@ -123,13 +136,19 @@ def _rows(file: Path, most: int | None = None) -> tuple[list[str], list[tuple[in
             sign = max((",", "\t", ";"), key=first.count)
             reader = csv.reader(stream, delimiter=sign)
             head = [cell.strip() for cell in next(reader, [])]
+            number = reader.line_num + 1
             for cells in reader:
                 if any(cell.strip() for cell in cells):
-                    lines.append((reader.line_num, cells))
+                    lines.append((number, cells))
+                number = reader.line_num + 1
                 if most is not None and len(lines) >= most:
                     break
     except UnicodeDecodeError:
         raise ValueError(f"{file.name} isn't UTF-8 text: save it as UTF-8") from None
+    except csv.Error as error:
+        raise ValueError(
+            f"{file.name}, line {number}: {error}; perhaps a quote is opened there and not closed"
+        ) from None
     return head, lines
 
 
@@ -174,12 +193,15 @@ def _is_picture(root: Path, name: str) -> bool:
     return suffix in PICTURE_SUFFIXES or (not suffix and _where(root, name).is_file())
 
 
-def _where(root: Path, name: str) -> Path:
-    """Find a picture: where the table says, or in one of the usual folders; never outside."""
+def _where(root: Path, name: str, split: str = UNSPLIT) -> Path:
+    """Find a picture: where the table says, or in one of the usual folders; never outside.
+
+    The folder of its split comes before others: train and test often number their pictures alike.
+    """
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
         path = PurePosixPath(path.name)
-    for folder in _FOLDERS:
+    for folder in sorted(_FOLDERS, key=lambda one: (one != "", split_name(one) != split)):
         place = root / folder / path
         if place.is_file():
             return place

@@ -13,6 +13,8 @@ from models.families import family
 
 PIXEL = b"\x89PNG"  # layouts are told by names; pictures are read later
 
+ONE_AND_TWO = {"test": 2, "train": 1}
+
 
 def lay(root: Path, *names: str) -> Path:
     for name in names:
@@ -43,6 +45,17 @@ def found(folder: Path) -> dict[str, dict[str, list[str]]]:
         (["cat/tabby/1.jpg", "cat/black/1.jpg", "dog/1.jpg"], {"all": 3}, None),
         (["deep/deeper/a/1.jpg", "deep/deeper/b/1.jpg"], {"all": 2}, ["a", "b"]),
         (["a/1.jpg", "b/1.jpg", "__MACOSX/a/1.jpg", "b/.hidden.jpg"], {"all": 2}, ["a", "b"]),
+        (["train/a/1.jpg", "test/a/2.jpg", "test/b/2.jpg", "pred/3.jpg"], ONE_AND_TWO, ["a", "b"]),
+        (
+            [
+                "seg_train/seg_train/a/1.jpg",
+                "seg_test/seg_test/a/2.jpg",
+                "seg_test/seg_test/b/2.jpg",
+            ],
+            ONE_AND_TWO,
+            ["a", "b"],
+        ),
+        (["train/steam/1.jpg", "car/1.jpg"], {"all": 2}, ["car", "train/steam"]),
         (["плитка/1.jpg", "a b/1.jpg"], {"all": 2}, ["a b", "плитка"]),
     ],
 )
@@ -114,6 +127,36 @@ def test_a_table_for_each_split(tmp_path: Path) -> None:
     assert found(tmp_path) == {"test": {"b.jpg": ["x"]}, "train": {"a.jpg": ["x"]}}
 
 
+def test_numbers_that_train_and_test_share_mean_each_its_own(tmp_path: Path) -> None:
+    lay(tmp_path, "train/1.jpg", "train/2.jpg", "test/1.jpg")
+    (tmp_path / "train.csv").write_text("file,class\n1.jpg,x\n2.jpg,y\n")
+    (tmp_path / "test.csv").write_text("file,class\n1.jpg,y\n")
+    raw = read(tmp_path)
+    assert not raw.rejected
+    files = {
+        split: {one.file.relative_to(tmp_path).as_posix() for one in pictures}
+        for split, pictures in raw.splits.items()
+    }
+    assert files == {"test": {"test/1.jpg"}, "train": {"train/1.jpg", "train/2.jpg"}}
+    assert len({one.name for pictures in raw.splits.values() for one in pictures}) == 3
+
+
+def test_rows_without_a_split_are_for_training(tmp_path: Path) -> None:
+    lay(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    (tmp_path / "t.csv").write_text("file,class,split\na.jpg,x,train\nb.jpg,y,val\nc.jpg,y,\n")
+    assert found(tmp_path) == {
+        "train": {"a.jpg": ["x"], "c.jpg": ["y"]},
+        "val": {"b.jpg": ["y"]},
+    }
+    assert read(tmp_path).notes == ["1 pictures have no split: they are taken for train"]
+
+
+def test_two_folders_of_one_split_are_refused(tmp_path: Path) -> None:
+    lay(tmp_path, "train/a/1.jpg", "val/a/2.jpg", "valid/a/3.jpg")
+    with pytest.raises(ValueError, match="val and valid are both called like the split val"):
+        read(tmp_path)
+
+
 def test_names_never_lead_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "secret.jpg").write_bytes(PIXEL)
     root = lay(tmp_path / "data", "a.jpg")
@@ -126,6 +169,8 @@ def test_names_never_lead_out_of_the_folder(tmp_path: Path) -> None:
     ("text", "line"),
     [
         ("file,class,split\na.jpg,x,later\n", "line 2: 'later' is no split"),
+        ('file,class\na.jpg,"x\nx/1.jpg,y\n', "line 2: a quote is opened and not closed"),
+        ('file,class\na.jpg,x\nx/1.jpg,"' + "y\n" * 70000, "line 3: .* a quote is opened"),
         ("file,class\na.jpg,\xff\n", "isn't UTF-8"),
     ],
 )
