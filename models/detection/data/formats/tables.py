@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from models.data.raw import UNSPLIT
-from models.data.splits import split_in, split_name
+from models.data.splits import SPLITS, split_in, split_name
 from models.data.tables.listing import BoxCells, Listing, box_cells, candidates, look, plain_name
 from models.data.tables.places import Places
 from models.data.tables.rows import read_table
@@ -45,8 +45,9 @@ def _boxed(file: Path, places: Places) -> tuple[Listing, BoxCells] | None:
 def read(folder: Path) -> RawDataset:
     """Read all tables with boxes in a folder for which `matches_somewhere` holds.
 
-    Splits are those of a column called so, or else of the table's name or its folders. A row
-    without a box is a picture without objects.
+    Splits are those of a column called so, or else of the table's name or its folders; where
+    others have one, a picture without is taken for train. A row without a box is a picture
+    without objects.
     """
     raw, places = RawDataset(NAME), Places(folder)
     found: dict[Path, tuple[str, list[list[float]], list[int]]] = {}
@@ -72,7 +73,8 @@ def read(folder: Path) -> RawDataset:
                     Rejected(f"{item} ({cell(seen.file)})", "the picture is missing")
                 )
                 continue
-            split = split_name(cell(seen.split)) or own
+            told = cell(seen.split)
+            split = split_name(told) or (own if own != UNSPLIT else told or UNSPLIT)
             _, boxes, labels = found.setdefault(picture, (split, [], []))
             if not any(cell(at) for at in cells.cells):
                 continue
@@ -85,8 +87,11 @@ def read(folder: Path) -> RawDataset:
                 boxes.append(list(box))
                 labels.append(raw.class_index(kind))
     _sort_classes(raw, found)
-    for picture, (split, boxes, labels) in found.items():
-        raw.splits.setdefault(split, []).append(
+    split_of = _splits(raw, places, {file: split for file, (split, _, _) in found.items()})
+    for picture, (_, boxes, labels) in found.items():
+        if picture not in split_of:
+            continue
+        raw.splits.setdefault(split_of[picture], []).append(
             AnnotatedPicture(
                 file=picture,
                 name=places.name(picture),
@@ -99,6 +104,26 @@ def read(folder: Path) -> RawDataset:
     bare = [places.name(file) for file in places.files if file not in found]
     raw.rejected += [Rejected(name, "no table has boxes of it") for name in bare]
     return raw
+
+
+def _splits(raw: RawDataset, places: Places, told: dict[Path, str]) -> dict[Path, str]:
+    """The split of each picture, by what tables tell; one that is none takes no part.
+
+    Words that are no split mean nothing where no table names one: folds, or groups.
+    """
+    if not set(SPLITS) & set(told.values()):
+        return dict.fromkeys(told, UNSPLIT)
+    for picture, split in told.items():
+        if split not in (*SPLITS, UNSPLIT):
+            reason = f"'{split}' is no split (train, val, test)"
+            raw.rejected.append(Rejected(places.name(picture), reason))
+    if without := sum(split == UNSPLIT for split in told.values()):
+        raw.notes.append(f"{without} pictures have no split: they are taken for train")
+    return {
+        picture: "train" if split == UNSPLIT else split
+        for picture, split in told.items()
+        if split in (*SPLITS, UNSPLIT)
+    }
 
 
 def _sort_classes(

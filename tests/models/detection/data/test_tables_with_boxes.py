@@ -74,6 +74,30 @@ def test_what_does_not_fit_is_listed(folder: Path, case: str) -> None:
     assert [bad for bad in read(folder).rejected if told in bad.reason]
 
 
+@pytest.mark.parametrize(
+    ("words", "splits"),
+    [
+        (("train", "val", ""), {"train": 2, "val": 1}),
+        (("TRAIN", "VALIDATION", "UNASSIGNED"), {"train": 1, "val": 1}),
+        (("0", "1", "1"), {"all": 3}),
+    ],
+)
+def test_no_picture_is_lost_between_splits(
+    folder: Path, words: tuple[str, ...], splits: dict[str, int]
+) -> None:
+    rows = [f"images/{n}.png,{word},1,2,30,20\n" for n, word in enumerate(words)]
+    (folder / "b.csv").write_text("file,split,x,y,w,h\n" + "".join(rows))
+    raw = read(folder)
+    assert {split: len(pictures) for split, pictures in raw.splits.items()} == splits
+    told = [f"{bad.item}: {bad.reason}" for bad in raw.rejected]
+    assert (
+        told
+        == [f"images/2.png: '{word}' is no split (train, val, test)" for word in words[2:]][
+            : 3 - sum(splits.values())
+        ]
+    )
+
+
 def test_tables_without_boxes_are_none(folder: Path) -> None:
     (folder / "b.csv").write_text("file,label\nimages/0.png,cat\n")
     assert recognise(folder) is None
