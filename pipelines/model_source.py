@@ -28,7 +28,14 @@ def opened_model(reference: str, project: str = "Sightline") -> Iterator[ModelCo
 
     if on_disk(reference) is None:
         from agent.stack import activate
+        from components.run.start import connect
 
         activate()
+        try:
+            connect()
+        except ValueError as error:
+            raise ValueError(
+                f"'{reference}' is no file or folder here, and a name or id needs a server: {error}"
+            ) from None
     with tempfile.TemporaryDirectory(prefix="sightline-model-") as scratch:
         yield fetch_model(reference, project, Path(scratch))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING, Any
+
+import requests
 
 from components.code import CodeState
 from components.drafts import REGISTERED
@@ -18,6 +21,9 @@ _FRAMEWORKS = """hydra scikit joblib matplotlib tensorflow tensorboard tfdefines
 xgboost catboost fastai lightgbm gradio"""
 _NO_HOOKS = dict.fromkeys(["detect_repository", *_FRAMEWORKS.split()], False)
 """Everything is reported explicitly, once; the script section is ours (`components.code`)."""
+_PATIENCE = 6.0
+"""Seconds that a server may be away, since one that has died is replaced."""
+_PAUSE = 0.5
 
 
 def connect() -> str:
@@ -30,6 +36,10 @@ def connect() -> str:
         ValueError: with one line that says what to do.
     """
     advice = "start one with 'sightline up', set CLEARML_API_HOST, or use --local FOLDER"
+    from agent.stack import active_server
+
+    if url := active_server().url:
+        _wait_for(url, advice)
     try:
         call("projects.get_all", page=0, page_size=1)
     except ServerError as error:
@@ -38,6 +48,28 @@ def connect() -> str:
         line = str(error).strip().split("\n")[0]
         raise ValueError(f"no ClearML server: {line}; {advice}") from None
     return server_url()
+
+
+def _wait_for(url: str, advice: str) -> None:
+    """Give a server a while to come back; the SDK would ask for ever, and say nothing.
+
+    Raises:
+        ValueError: nothing listens there.
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            requests.head(url, timeout=_PATIENCE)
+        except (requests.ReadTimeout, requests.exceptions.SSLError):
+            return  # something is there: the SDK knows better how to talk to it
+        except requests.ConnectionError:
+            if time.monotonic() > end:
+                raise ValueError(f"the ClearML server at {url} doesn't answer; {advice}") from None
+            time.sleep(_PAUSE)
+        except requests.RequestException:
+            return  # an address that only the SDK can read
+        else:
+            return
 
 
 def start_from_shell(

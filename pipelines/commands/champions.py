@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pipelines.commands.shared import activate
+from pipelines.commands.shared import connect
 from pipelines.user_errors import one_line_errors
 
 _project = click.option(
@@ -23,7 +23,7 @@ def champions(name: str | None, project: str) -> None:
     """
     from components.run import champions as registry
 
-    _connect()
+    connect()
     home, short, found = registry.place_of(f"{name or ''}", project)
     models = registry.published(found, short or None) if found else []
     if name is None:
@@ -52,7 +52,7 @@ def promote(model: str, why: str, project: str) -> None:
     """
     from components.run import champions as registry
 
-    _connect()
+    connect()
     found = registry.find_published(model, project)
     before = registry.promote(found, why)
     holder = registry.find_champion(found.name, found.project)
@@ -75,13 +75,6 @@ def rollback(name: str, why: str, project: str) -> None:
     """
     from components.run import champions as registry
 
-    _connect()
+    connect()
     was, now = registry.roll_back(name, project, why)
     click.echo(f"{now.name}: {now.id} is the champion again, in place of {was.id}")
-
-
-def _connect() -> None:
-    from components.run.start import connect
-
-    activate()
-    connect()

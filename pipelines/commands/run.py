@@ -6,6 +6,7 @@ import click
 
 from pipelines.commands.shared import (
     activate,
+    connect,
     file_and_options,
     launch_options,
     say_queued,
@@ -49,7 +50,7 @@ def run(
 @one_line_errors
 def watch(pipeline: str) -> None:
     """Show the stages of a pipeline, given by id or name, until it has ended."""
-    activate()
+    connect()
     from pipelines.launch import find_pipeline
 
     raise SystemExit(watched(str(find_pipeline(pipeline)["id"])))
@@ -60,7 +61,7 @@ def watch(pipeline: str) -> None:
 @one_line_errors
 def stop(pipeline: str) -> None:
     """Stop a pipeline and its stages."""
-    activate()
+    connect()
     from pipelines.launch import stop as end
 
     task = end(pipeline)
@@ -74,7 +75,7 @@ def stop(pipeline: str) -> None:
 @one_line_errors
 def resume(pipeline: str, wait: bool, force: bool) -> None:
     """Have a pipeline go on that was stopped, failed or killed: finished stages stay finished."""
-    activate()
+    connect()
     from pipelines.launch import resume as go_on
 
     task = go_on(pipeline, force)

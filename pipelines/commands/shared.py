@@ -84,6 +84,18 @@ def activate() -> None:
     point()
 
 
+def connect() -> None:
+    """Point ClearML at its server, as `activate` does, and make sure that it answers.
+
+    Raises:
+        ValueError: with one line that says what to do.
+    """
+    activate()
+    from components.run.start import connect as ask
+
+    ask()
+
+
 def watched(task: str) -> int:
     """Show a pipeline or sweep until it has ended; returns the exit code."""
     from pipelines.watch import watch

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipelines.commands.shared import activate, code_option, file_and_options
+from pipelines.commands.shared import activate, code_option, connect, file_and_options
 from pipelines.user_errors import one_line_errors
 
 _RECIPE = "RECIPE.yaml [KEY=VALUE]..."
@@ -105,7 +105,7 @@ def schedule(recipe_and_options: tuple[str, ...], **options: Any) -> None:
 @one_line_errors
 def list_() -> None:
     """List the triggers: id, status, what for, and what each did last."""
-    activate()
+    connect()
     from pipelines.triggers.making import listed
 
     found = listed()
@@ -122,7 +122,7 @@ def list_() -> None:
 @one_line_errors
 def stop(name_or_id: str) -> None:
     """Stop a trigger, given by its id, the beginning of it, or its name."""
-    activate()
+    connect()
     from pipelines.triggers.making import stop as end
 
     found = end(name_or_id)
@@ -134,7 +134,7 @@ def stop(name_or_id: str) -> None:
 @one_line_errors
 def start(name_or_id: str) -> None:
     """Have a trigger go on that was stopped, failed or killed."""
-    activate()
+    connect()
     from pipelines.triggers.making import start as go_on
 
     found = go_on(name_or_id)

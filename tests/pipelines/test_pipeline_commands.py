@@ -46,19 +46,38 @@ def test_a_mistake_gets_a_line(arguments: list[str], line: str) -> None:
     assert "Traceback" not in done.output
 
 
-def test_without_a_server_it_says_what_to_do(tmp_path: Path) -> None:
+NOBODY = "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "server"),
+    [
+        (["run", "pipeline=data"], ""),
+        (["trigger", "list"], ""),
+        (["predict", "barcodes", "photo.jpg"], ""),
+        (["stop", "demo"], NOBODY),
+    ],
+)
+def test_without_a_server_it_says_what_to_do(
+    tmp_path: Path, arguments: list[str], server: str
+) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CLEARML_")}
     environment |= {"HOME": str(tmp_path), "SIGHTLINE_HOME": str(tmp_path / "s")}
+    if server:
+        keys = {"CLEARML_API_ACCESS_KEY": "key", "CLEARML_API_SECRET_KEY": "secret"}
+        environment |= {"CLEARML_API_HOST": server, **keys}
     done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "run", "pipeline=data"],
+        [sys.executable, "-m", "pipelines.cli", *arguments],
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
+        timeout=60,
     )
     assert done.returncode == 1
-    assert "start one with 'sightline up'" in done.stderr
-    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "start one with 'sightline up'" in line
+    assert not server or f"{server} doesn't answer" in line
 
 
 def test_a_stage_has_the_same_options_as_its_module() -> None:
