@@ -249,6 +249,23 @@ _TextLoader.yaml_implicit_resolvers = {
 }
 
 
+def _mapping(loader: _TextLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    """Make a table; YAML itself would keep the last of two entries and drop the first."""
+    seen: list[Any] = []
+    for key_node, _ in node.value:
+        key = None if key_node.tag == _MERGE else loader.construct_object(key_node)
+        if key is not None and key in seen:
+            line = key_node.start_mark.line + 1
+            raise OptionError(f"'{key}' is there twice, again in line {line}: put them together")
+        seen.append(key)
+    made: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return made
+
+
+_MERGE = "tag:yaml.org,2002:merge"
+_TextLoader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file whose scalars are all text (or None).
 
@@ -257,6 +274,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _TextLoader)  # noqa: S506 (is safe)
+    except OptionError as error:
+        raise OptionError(f"{path}: {error}") from None
     except OSError as error:
         raise OptionError(f"{path}: {error.strerror or error}; give a YAML file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -130,6 +130,9 @@ class Stage(Generic[ConfigT, ResultT]):
         config = self.config_type(family_name)
         names = [option.name for option in options_of(config)]
         if name not in names:
+            if name in tables_of(config):
+                inside = ", ".join(one for one in names if one.startswith(f"{name}."))
+                raise OptionError(f"{self.name}.{name} is a table, set its options: {inside}")
             near = nearest(name, [*names, *tables_of(config)])
             meant = f", did you mean '{near}'?" if near else ""
             raise OptionError(f"stage {self.name} has no option '{name}'{meant}")

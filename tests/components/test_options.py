@@ -184,6 +184,8 @@ def test_yaml_scalars_are_text_until_a_type_decides(tmp_path: Path) -> None:
         ("optimizer: 3\n", "optimizer is a table"),
         ("- a\n", "expected 'option: value' lines, got a list"),
         ("a: [1\n", "not YAML"),
+        ("optimizer:\n  lr: 1\nflag: true\noptimizer:\n  steps: 2\n", "again in line 4"),
+        ("optimizer: {lr: 1, lr: 2}\n", "'lr' is there twice"),
     ],
 )
 def test_mistakes_in_a_file_name_the_file(tmp_path: Path, content: str, line: str) -> None:

@@ -58,6 +58,7 @@ def test_an_option_with_a_parameter_becomes_the_parameter() -> None:
         (["data.sorce=x"], "unknown parameter 'data.sorce', did you mean 'data.source'?"),
         (["trian.epochs=3"], "unknown parameter 'trian.epochs', did you mean 'train.epochs'?"),
         (["train.lr=1"], "stage train has no option 'lr', did you mean 'optimizer.lr'?"),
+        (["train.optimizer=3"], "train.optimizer is a table, set its options: optimizer.lr, "),
         (["epochs=many"], "epochs: expected whole number ≥ 1, got 'many'"),
         (["image_size=100"], "image_size: expected whole number 64 to 2048, a multiple of 32"),
         (["train.optimizer.lr=0"], "train.optimizer.lr: expected number > 0, got '0'"),
