@@ -52,7 +52,10 @@ def is_archive(path: Path) -> bool:
     """Whether a file is an archive that `unpack` takes, by looking into it."""
     if not path.is_file():
         return False
-    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    try:
+        return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    except (EOFError, zlib.error, lzma.LZMAError):  # broken within its first block
+        return False
 
 
 def has_archive_name(name: str) -> bool:
@@ -96,6 +99,7 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> Path:
             NotImplementedError,  # a compression that Python lacks
             RuntimeError,  # a zip with a password
             lzma.LZMAError,
+            UnicodeDecodeError,  # of a name
             OSError,
         ) as error:
             if isinstance(error, OSError) and error.errno in _DISK:

@@ -116,7 +116,10 @@ def local_path(source: str) -> Path:
     elif scheme:
         raise ValueError(f"'{shown(source)}': can't fetch {scheme}://; use http, https or file")
     else:
-        path = Path(source).expanduser()
+        try:
+            path = Path(source).expanduser()
+        except RuntimeError:
+            raise ValueError(f"'{source}': there is no user with such a home folder") from None
     if not path.exists():
         raise ValueError(
             f"there is no file or folder '{source}' (looked at {path.absolute()}): give the path "
@@ -137,7 +140,7 @@ def _fetch_url(
     with _locked(cache, key):
         room = cache / key
         content, done = room / "content", room / "done.json"
-        known = json.loads(done.read_text()) if done.is_file() else None
+        known = _read_state(done)
         if known is not None and content.is_dir() and _still_valid(url, known, sha256, reporter):
             return content
         done.unlink(missing_ok=True)
@@ -160,6 +163,15 @@ def _fetch_url(
         state = {"fingerprint": validators.fingerprint(), "sha256": found}
         done.write_text(json.dumps(state))
     return content
+
+
+def _read_state(file: Path) -> dict[str, str] | None:
+    """What was noted of an earlier fetch; None if there was none or the note is cut off."""
+    try:
+        found: dict[str, str] = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found
 
 
 def _still_valid(url: str, known: dict[str, str], sha256: str | None, reporter: Reporter) -> bool:

@@ -56,7 +56,8 @@ def resolve(source: str) -> str:
             which stays as it is.
 
     Raises:
-        ValueError: a link to Google Drive that names no single file, or no dataset of Kaggle's.
+        ValueError: a link to Google Drive that names no single file, no dataset of Kaggle's, or a
+            broken address.
     """
     if source in SOURCES and not Path(source).exists():
         source = SOURCES[source].url
@@ -67,7 +68,11 @@ def resolve(source: str) -> str:
         return _drive_url(identity)
     if source.startswith("kaggle:"):
         return kaggle_url(source.removeprefix("kaggle:").strip("/"))
-    parts = urlsplit(source)
+    try:
+        parts = urlsplit(source)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"data.source isn't an address that can be read: {error}") from None
     if parts.scheme not in ("http", "https") or parts.hostname not in _DRIVE_HOSTS:
         return source
     found = re.search(r"/d/([\w-]{20,})", parts.path)

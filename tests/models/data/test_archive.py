@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from models.data.archive import ArchiveError, Limits, has_archive_name, is_archive, unpack
+from models.data.archive import (
+    ArchiveError,
+    Limits,
+    has_archive_name,
+    is_archive,
+    unpack,
+)
 
 
 def make_zip(path: Path, files: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -140,6 +146,16 @@ def test_truncated_archives_are_refused(tmp_path: Path, mode: str, share: float)
     with pytest.raises(ArchiveError):
         unpack(archive, tmp_path / "target")
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("mode", ["zip", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("size", [4, 12, 20])
+def test_what_breaks_off_at_once_is_no_archive(tmp_path: Path, mode: str, size: int) -> None:
+    archive = tmp_path / "archive"
+    files = {"a": os.urandom(50_000)}
+    make_zip(archive, files) if mode == "zip" else make_tar(archive, files, mode)
+    archive.write_bytes(archive.read_bytes()[:size])
+    assert not is_archive(archive)
 
 
 @pytest.mark.parametrize("mode", ["zip", "w:gz"])

@@ -238,6 +238,13 @@ def test_sha256_is_checked(site: Site, tmp_path: Path) -> None:
     assert (folder / "set").is_dir()
 
 
+def test_a_note_that_was_cut_off_is_fetched_over(site: Site, tmp_path: Path) -> None:
+    done = fetch(site.url, tmp_path, Silence()).with_name("done.json")
+    done.write_text("")
+    assert fetch(site.url, tmp_path, Silence()).is_dir()
+    assert done.read_text()
+
+
 def test_content_that_is_no_archive(site: Site, tmp_path: Path) -> None:
     site.content = b"<html>sign in, please</html>"
     with pytest.raises(ValueError, match="is no zip or tar archive"):
@@ -265,6 +272,9 @@ def test_local_sources(tmp_path: Path) -> None:
         ("nowhere/at/all", "there is no file or folder 'nowhere/at/all'"),
         ("ftp://example.org/a.zip", "can't fetch ftp"),
         ("file://elsewhere/a.zip", "another machine"),
+        ("http://example.org:eighty/a.zip", "isn't an address that can be read"),
+        ("http://[::1/a.zip", "isn't an address that can be read"),
+        ("~nobody-of-this-name/data", "no user with such a home"),
     ],
 )
 def test_wrong_sources_are_one_clear_line(tmp_path: Path, source: str, match: str) -> None:
