@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 
 from models.data.looking import files_below
 from models.data.pictures import PICTURE_SUFFIXES
+from models.data.splits import split_in
 from models.data.tables.places import Places
 from models.data.tables.rows import SUFFIXES, Row, Table
 
@@ -102,8 +103,9 @@ def look(table: Table, places: Places) -> Listing | None:
         file = _column_of_pictures(sample)
     if file is None and names is None:
         file = 0
+    split = split_in(table.file.stem)
     if file is None or not any(
-        len(row.cells) > file and places.find(str(row.cells[file]), table.file.parent)
+        len(row.cells) > file and places.find(str(row.cells[file]), table.file.parent, split)
         for row in sample
     ):
         return None
@@ -120,7 +122,8 @@ def _is_header(table: Table, places: Places) -> bool:
     pictures = _column_of_pictures(table.rows[1:_SAMPLE])
     if pictures is None or pictures >= len(first):
         return False
-    return places.find(str(first[pictures]), table.file.parent) is None
+    split = split_in(table.file.stem)
+    return places.find(str(first[pictures]), table.file.parent, split) is None
 
 
 def _is_picture(cell: object) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from models.data.looking import files_below
 from models.data.pictures import PICTURE_SUFFIXES
+from models.data.splits import split_in
 
 
 class Places:
@@ -26,12 +27,13 @@ class Places:
         """Path of a file inside the folder."""
         return file.relative_to(self.folder).as_posix()
 
-    def find(self, written: str, beside: Path) -> Path | None:
+    def find(self, written: str, beside: Path, split: str | None = None) -> Path | None:
         """Find the picture that a table in the folder `beside` calls so.
 
         The path may start from the table's folder, from one in it, or from the whole dataset; of a
         path of somebody else's disk the end counts. The suffix may be missing where only one
-        picture fits.
+        picture fits. Of several that fit the one in a folder of the split is meant: train and test
+        often number their pictures alike.
         """
         path = PurePosixPath(written.strip().replace("\\", "/"))
         parts = [part for part in path.parts if part not in ("/", ".", "..")]
@@ -46,12 +48,21 @@ class Places:
                 if here is not None:
                     return here
         alike = self._by_last.get(parts[-1], [])
-        return self._nearest(alike, home)
+        return self._nearest(alike, home, split)
 
-    def _nearest(self, files: Sequence[Path], home: Sequence[str]) -> Path | None:
-        """The only file, or the only one below the table's folder."""
+    def _nearest(
+        self, files: Sequence[Path], home: Sequence[str], split: str | None
+    ) -> Path | None:
+        """The only file, or the only one of the split, or below the table's folder."""
         if len(files) == 1:
             return files[0]
+        own = [
+            file
+            for file in files
+            if split and split in map(split_in, file.relative_to(self.folder).parts[:-1])
+        ]
+        if len(own) == 1:
+            return own[0]
         depth = len(home)
         below = [
             file for file in files if file.relative_to(self.folder).parts[:depth] == tuple(home)

@@ -121,9 +121,20 @@ def report(
         for name in classes
     ]
     reporter.table("Dataset", "boxes by class", ["class", *statistics], class_rows)
+    _tell_unseen(classes, statistics["train"]["classes"], reporter)
     _tell_tiny(statistics, reporter)
     for title, figure in figures_of(splits, classes, statistics).items():
         reporter.figure("Dataset", title, figure)
+
+
+def _tell_unseen(
+    classes: Sequence[str], train: Mapping[str, Mapping[str, int]], reporter: Reporter
+) -> None:
+    """Warn of classes that training never sees."""
+    if unseen := [name for name in classes if not train[name]["boxes"]]:
+        more = f" and {len(unseen) - 10} others" if len(unseen) > 10 else ""
+        told = ", ".join(unseen[:10]) + more
+        reporter.log(f"warning: train has no box of {told}: it can't be learned")
 
 
 def _tell_tiny(statistics: Mapping[str, Any], reporter: Reporter) -> None:

@@ -67,14 +67,14 @@ def read(folder: Path) -> RawDataset:
             def cell(at: int | None, values: tuple[object, ...] = tuple(row.cells)) -> str:
                 return str(values[at]).strip() if at is not None and at < len(values) else ""
 
-            picture = places.find(cell(seen.file), file.parent)
+            told = cell(seen.split)
+            split = split_name(told) or (own if own != UNSPLIT else told or UNSPLIT)
+            picture = places.find(cell(seen.file), file.parent, split)
             if picture is None:
                 raw.rejected.append(
                     Rejected(f"{item} ({cell(seen.file)})", "the picture is missing")
                 )
                 continue
-            told = cell(seen.split)
-            split = split_name(told) or (own if own != UNSPLIT else told or UNSPLIT)
             _, boxes, labels = found.setdefault(picture, (split, [], []))
             if not any(cell(at) for at in cells.cells):
                 continue

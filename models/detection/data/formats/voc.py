@@ -137,7 +137,11 @@ def _image_sets(folder: Path, entries: Mapping[str, _Entry]) -> dict[str, list[s
 def _names(path: Path) -> list[str]:
     # A class's own list has a second column, 1 or -1; the names may hold spaces.
     names = set()
-    for line in path.read_text(encoding="utf-8-sig").splitlines():
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"ImageSets/Main/{path.name} isn't UTF-8 text: save it as UTF-8") from None
+    for line in lines:
         name = line.strip()
         head, _, last = name.rpartition(" ")
         if last in ("1", "-1", "0") and head:

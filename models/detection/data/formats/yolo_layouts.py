@@ -134,7 +134,9 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _has_texts(files: Iterable[Path]) -> bool:
-    return any(file.suffix == ".txt" and file.name.lower() not in _NO_LABELS for file in files)
+    return any(
+        file.suffix.lower() == ".txt" and file.name.lower() not in _NO_LABELS for file in files
+    )
 
 
 def listed(folder: Path, description: Description, entry: str) -> list[Path]:
@@ -180,9 +182,12 @@ def pictures_in(folder: Path) -> list[Path]:
 
 def label_file(folder: Path, picture: Path) -> Path:
     """The text of a picture: below `labels` where the picture lies below `images`, or beside it."""
+    text = picture.with_suffix(".txt")
     parts = list(picture.relative_to(folder).parts)
     for place in range(len(parts) - 2, -1, -1):
         if parts[place].lower() == "images":
             texts = _texts_for(folder.joinpath(*parts[: place + 1]))
-            return texts.joinpath(*parts[place + 1 :]).with_suffix(".txt")
-    return picture.with_suffix(".txt")
+            text = texts.joinpath(*parts[place + 1 :]).with_suffix(".txt")
+            break
+    loud = text.with_suffix(".TXT")
+    return loud if not text.is_file() and loud.is_file() else text

@@ -126,8 +126,8 @@ class _Lists:
     def take(self, entry: _Entry) -> None:
         """Take a row in, or say why not."""
         written, text = str(entry.cell(entry.columns.file)), entry.cell(entry.columns.text)
-        file = self.places.find(written, entry.beside)
         split = self._split(entry)
+        file = self.places.find(written, entry.beside, split)
         named = f"{entry.item} ({written})"
         if not written.strip():
             self._reject(entry.item, "it names no picture")

@@ -98,6 +98,16 @@ def test_no_picture_is_lost_between_splits(
     )
 
 
+def test_numbers_that_train_and_test_share_mean_each_its_own(folder: Path) -> None:
+    for split in ("train", "test"):
+        (folder / split).mkdir()
+        (folder / split / "0.png").hardlink_to(folder / "images" / "0.png")
+        (folder / f"{split}.csv").write_text("file,x,y,w,h\n0.png,1,2,30,20\n")
+    raw = read(folder)
+    names = {split: [one.name for one in pictures] for split, pictures in raw.splits.items()}
+    assert names == {"train": ["train/0.png"], "test": ["test/0.png"]}
+
+
 def test_tables_without_boxes_are_none(folder: Path) -> None:
     (folder / "b.csv").write_text("file,label\nimages/0.png,cat\n")
     assert recognise(folder) is None

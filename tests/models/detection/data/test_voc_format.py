@@ -139,3 +139,10 @@ def test_lists_that_name_too_much_or_too_little(voc: Path) -> None:
 def test_no_size_is_no_size(voc: Path) -> None:
     add(voc, "a", document(size=(0, 0)))
     assert read(voc).splits["all"][0].size is None
+
+
+def test_a_list_in_another_encoding_gets_one_line(voc: Path) -> None:
+    add(voc, "a", document(thing("cat", 1, 1, 10, 10)))
+    (voc / "ImageSets" / "Main" / "train.txt").write_bytes(b"a\nb\xe4r\n")
+    with pytest.raises(ValueError, match=r"^ImageSets/Main/train.txt isn't UTF-8 text"):
+        read(voc)

@@ -220,3 +220,20 @@ def test_prepare_takes_it_and_sets_the_bad_aside(tmp_path: Path, notes: Notes) -
     assert "isn't UTF-8" in reasons["labels/03xxx.txt"]
     assert any("finite" in reason for reason in reasons.values())
     assert any("1 pictures have no text file" in line for line in notes.lines)
+
+
+def test_texts_with_a_loud_suffix_and_a_class_that_train_lacks(tmp_path: Path) -> None:
+    content: dict[str, str | None] = {
+        "images/train/a.JPG": None,
+        "labels/train/a.TXT": BOX,
+        "images/val/b.jpg": None,
+        "labels/val/b.txt": BOX.replace("1", "0", 1),
+        "classes.txt": "cat\ndog",
+    }
+    raw = read(lay(tmp_path / "raw", **content))
+    assert [len(one.boxes) for found in raw.splits.values() for one in found] == [1, 1]
+    assert not raw.notes
+    notes = Notes()
+    options = PrepareOptions(split={"ratios": (0.5, 0.5, 0)})
+    prepare(tmp_path / "raw", tmp_path / "out", options, notes)
+    assert "warning: train has no box of cat: it can't be learned" in notes.lines

@@ -112,6 +112,15 @@ def test_splits_by_column_name_and_folder(folder: Any) -> None:
     }
 
 
+def test_numbers_that_train_and_test_share_mean_each_its_own(folder: Any) -> None:
+    folder.pictures(["train/1.png", "train/2.png", "test/1.png"])
+    folder.text("train.csv", "file,text\n1.png,a\n2.png,b\n")
+    folder.text("test.csv", "file,text\n1.png,c\n")
+    raw = go(folder)
+    assert texts(raw) == {"train/1.png": "a", "train/2.png": "b", "test/1.png": "c"}
+    assert not raw.rejected
+
+
 @pytest.mark.parametrize(
     "names", [("rec_gt_train.txt", "rec_gt_test.txt"), ("train/g.txt", "test/g.txt")]
 )
