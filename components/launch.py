@@ -125,8 +125,12 @@ def _from_shell(stage: Stage[Any, Any], arguments: Sequence[str]) -> int:
 
 
 def _local(stage: Stage[Any, Any], config: Any, folder: Path, project: str) -> int:
-    run = LocalRun(folder, stage.name, project=project, commit=_commit())
-    run.begin(flatten(config))
+    try:
+        run = LocalRun(folder, stage.name, project=project, commit=_commit())
+        run.begin(flatten(config))
+    except ValueError as error:
+        say(f"--local: {error}")
+        return USER_FAILED
     try:
         result = stage.function(config, run)
         run.finish(result.model_dump(mode="json"))

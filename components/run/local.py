@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,22 @@ class LocalRun:
         commit: str = "",
         quiet: bool = False,
     ) -> None:
-        """Open or make the folder; `quiet` keeps log lines off standard output."""
+        """Open or make the folder; `quiet` keeps log lines off standard output.
+
+        Raises:
+            ValueError: it can't be made.
+        """
         self.root = Path(folder).absolute()
         self.home = self.root / stage
         self.project = project
         self.commit = commit
         self.folder = self.home / "scratch"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"{folder} can't be the folder of a run ({error.strerror}): give another one"
+            ) from None
         self._store = LocalStore(self.root, project)
         self._quiet = quiet
         self._values: dict[str, float] = {}
@@ -68,11 +77,28 @@ class LocalRun:
         return str(self.home)
 
     def begin(self, options: Mapping[str, str]) -> None:
-        """Start, or go on if an unfinished run with the same options lies here."""
+        """Start, or go on if an unfinished run with the same options lies here.
+
+        Raises:
+            ValueError: the folder holds something else than a run.
+        """
         said = self.home / "config.json"
-        same = said.is_file() and json.loads(said.read_text(encoding="utf-8")) == dict(options)
+        before = _options_in(said)
+        if before is None and any(one != self.folder for one in self.home.iterdir()):
+            with suppress(OSError):
+                self.folder.rmdir()  # ours, unless there was one
+            raise ValueError(
+                f"{self.home} holds files that are no run of this stage, and would be replaced: "
+                f"give another folder than {self.root}"
+            )
+        same = before == dict(options)
         if not same or (self.home / "result.json").is_file():
-            shutil.rmtree(self.home)
+            write_json({}, said)  # a kill from here on leaves what is a run, and is to be replaced
+            for one in self.home.iterdir():
+                if one.is_dir() and not one.is_symlink():
+                    shutil.rmtree(one)
+                elif one != said:
+                    one.unlink()
             self.folder.mkdir(parents=True)
         write_json(dict(options), said)
         self._take_up_records()
@@ -277,3 +303,13 @@ class LocalRun:
         """Tell whether Ctrl-C was pressed since the first call."""
         self._stop.listen()
         return bool(self._stop)
+
+
+def _options_in(file: Path) -> dict[str, str] | None:
+    """The options that a run has noted; None if it's no such file."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
+    return found if ours else None

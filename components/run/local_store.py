@@ -63,7 +63,7 @@ class LocalStore:
             )
         if home is None:
             raise not_found("dataset", reference, [f"{p}/{n}" for p, n in known])
-        versions = sorted((v.name for v in home.iterdir() if v.is_dir()), key=version_key)
+        versions = _versions(home)
         version = wanted.version or (versions[-1] if versions else "")
         if version not in versions:
             raise not_found("dataset", reference, [f"{home.name}@{v}" for v in versions])
@@ -72,7 +72,7 @@ class LocalStore:
 
     def _names(self) -> list[tuple[str, str]]:
         homes = self._datasets.glob("*/*") if self._datasets.is_dir() else []
-        return sorted((home.parent.name, home.name) for home in homes if home.is_dir())
+        return sorted((home.parent.name, home.name) for home in homes if _versions(home))
 
     def save_dataset(
         self,
@@ -90,7 +90,7 @@ class LocalStore:
         """
         home = self._datasets / file_name(project) / file_name(name)
         home.mkdir(parents=True, exist_ok=True)
-        versions = sorted((v.name for v in home.iterdir() if v.is_dir()), key=version_key)
+        versions = _versions(home)
         if version is None and versions and same_tree(home / versions[-1], folder, {_FACTS}):
             version = versions[-1]
         elif version is None:
@@ -128,6 +128,14 @@ class LocalStore:
             _replace(folder, target)
         write_json(json.loads(json.dumps(dict(facts), default=plain)), target / _FACTS)
         return ModelRef(str(target), target.as_uri())
+
+
+def _versions(home: Path) -> list[str]:
+    """The versions of a dataset, rising; a draft that a killed process has left is none."""
+    if not home.is_dir():
+        return []
+    found = (one.name for one in home.iterdir() if one.is_dir() and not one.name.startswith("."))
+    return sorted(found, key=version_key)
 
 
 def _replace(source: Path, target: Path, base: Path | None = None) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from functools import partial
 from pathlib import Path
@@ -115,6 +116,27 @@ def test_a_killed_run_goes_on_and_a_finished_or_changed_one_starts_anew(tmp_path
     run.finish({"model": "m"})
     assert run.result_of("train") == {"model": "m"}
     assert attempt({"lr": "1"}) is None
+
+
+def test_what_is_no_run_is_never_replaced(tmp_path: Path) -> None:
+    picture = tmp_path / "train" / "cat" / "1.jpg"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"train holds files that are no run of this stage"):
+        LocalRun(tmp_path, "train", quiet=True).begin({"lr": "1"})
+    assert picture.is_file() and not (tmp_path / "train" / "scratch").exists()
+    with pytest.raises(ValueError, match="can't be the folder of a run"):
+        LocalRun(picture, "train")
+
+
+def test_a_draft_that_a_kill_has_left_is_no_version(tmp_path: Path) -> None:
+    run = LocalRun(tmp_path / "out", quiet=True)
+    source = make(tmp_path / "a", x="1")
+    shutil.copytree(source, tmp_path / "out" / "datasets" / "P" / "n" / ".1.0.0.part")
+    with pytest.raises(ValueError, match="there is no dataset yet"):
+        run.dataset("P/n")
+    assert run.save_dataset(source, project="P", name="n").version == "1.0.0"
+    assert run.dataset("P/n").version == "1.0.0"
 
 
 def test_a_resumed_run_draws_no_point_twice(tmp_path: Path) -> None:
