@@ -59,6 +59,9 @@ def resolve(source: str) -> str:
         ValueError: a link to Google Drive that names no single file, no dataset of Kaggle's, or a
             broken address.
     """
+    if not source.strip():
+        # A path of nothing is the present folder.
+        raise ValueError("data.source is empty: give a folder, an archive or a URL")
     if source in SOURCES and not Path(source).exists():
         source = SOURCES[source].url
     if source.startswith("gdrive:"):

@@ -270,6 +270,7 @@ def test_local_sources(tmp_path: Path) -> None:
     ("source", "match"),
     [
         ("nowhere/at/all", "there is no file or folder 'nowhere/at/all'"),
+        ("", "data.source is empty"),
         ("ftp://example.org/a.zip", "can't fetch ftp"),
         ("file://elsewhere/a.zip", "another machine"),
         ("http://example.org:eighty/a.zip", "isn't an address that can be read"),
