@@ -36,10 +36,9 @@ class LocalStore:
         """Find a dataset by its folder, or by project, name and version."""
         folder = on_disk(reference)
         if folder is not None and folder.is_dir():
-            try:
-                _, name, version = folder.resolve().relative_to(self._datasets.resolve()).parts
-            except ValueError:
-                name, version = folder.resolve().name, ""
+            name, version = folder.resolve().name, ""
+            if (folder / _FACTS).is_file():  # a version in this folder or in another run's
+                name, version = folder.resolve().parent.name, name
             return DatasetCopy(folder.resolve(), str(folder.resolve()), name, version)
         wanted = DatasetReference.parse(reference)
         known = self._names()

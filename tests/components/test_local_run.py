@@ -129,6 +129,14 @@ def test_what_is_no_run_is_never_replaced(tmp_path: Path) -> None:
         LocalRun(picture, "train")
 
 
+def test_a_version_in_another_runs_folder_keeps_its_name(tmp_path: Path) -> None:
+    saved = LocalRun(tmp_path / "a", quiet=True).save_dataset(
+        make(tmp_path / "x", x="1"), project="P", name="n"
+    )
+    found = LocalRun(tmp_path / "b", quiet=True).dataset(saved.id)
+    assert (found.name, found.version) == ("n", "1.0.0")
+
+
 def test_a_draft_that_a_kill_has_left_is_no_version(tmp_path: Path) -> None:
     run = LocalRun(tmp_path / "out", quiet=True)
     source = make(tmp_path / "a", x="1")
