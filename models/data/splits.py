@@ -69,7 +69,8 @@ def draw_splits(
         if len(groups) < len(wanted):
             raise ValueError(
                 f"{len(groups)} different pictures{f' of {kind}' if kind else ''} are too few for "
-                f"the splits {', '.join(wanted)}"
+                f"the splits {', '.join(wanted)}: ask for fewer with a share of 0 in split.ratios"
+                f"{', or set stratify=false' if kind else ''}"
             )
         chosen |= _cut(groups, wanted, seed)
     return [chosen[key] for key in keys]

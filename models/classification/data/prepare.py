@@ -130,6 +130,7 @@ def _settle_labels(raw: RawDataset, options: PrepareOptions, findings: Findings)
     if options.multi_label is not None:
         raw.several = options.multi_label
     if raw.several:
+        _note_several(raw)
         return
     for split, pictures in raw.splits.items():
         for one in pictures:
@@ -138,6 +139,17 @@ def _settle_labels(raw: RawDataset, options: PrepareOptions, findings: Findings)
                 reason = f"one class is wanted, it has {names}; set multi_label=true for several"
                 findings.rejected.append(Rejected(one.name, reason))
         raw.splits[split] = [one for one in pictures if len(one.labels) == 1]
+
+
+def _note_several(raw: RawDataset) -> None:
+    """Say why each class is to be learned for itself: one row too many in a table is enough."""
+    pictures = [one for found in raw.splits.values() for one in found]
+    if more := [one for one in pictures if len(one.labels) > 1]:
+        names = ", ".join(raw.classes[label] for label in more[0].labels)
+        raw.notes.append(
+            f"{len(more)} of {len(pictures)} pictures have several classes, such as {more[0].name} "
+            f"({names}), so each class is learned for itself; multi_label=false sets them aside"
+        )
 
 
 def _capped(pictures: CheckedSplits, options: PrepareOptions) -> CheckedSplits:

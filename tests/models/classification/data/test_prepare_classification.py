@@ -124,13 +124,22 @@ def test_imbalance_is_told(tmp_path: Path) -> None:
     assert any("very few pictures of blue" in line for line in notes.lines)
 
 
+def test_a_class_with_too_few_pictures_says_what_to_do(tmp_path: Path) -> None:
+    raw = write_classes(tmp_path / "raw", {"blue": 2, "green": 9})
+    with pytest.raises(ValueError, match=r"of blue are too few .* split.ratios, or set stratify"):
+        made(raw, tmp_path / "out")
+
+
 def test_several_labels(tmp_path: Path) -> None:
     rows = ["file,class"]
     for number in range(24):
         save(tmp_path / "raw" / f"{number}.png", patch(COLOURS["red"], number))
         rows.append(f"{number}.png,{['a', 'b', 'a|b', ''][number % 4]}")
     (tmp_path / "raw" / "labels.csv").write_text("\n".join(rows))
-    made(tmp_path / "raw", tmp_path / "several")
+    _, notes = made(tmp_path / "raw", tmp_path / "several")
+    assert any(
+        "6 of 24 pictures have several classes, such as 2.png (a, b)" in n for n in notes.lines
+    )
     labels = read_labels(tmp_path / "several", "train")
     assert labels.several and {int(row.sum()) for row in labels.truth} == {0, 1, 2}
     done, _ = made(tmp_path / "raw", tmp_path / "one", multi_label=False)
