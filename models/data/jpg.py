@@ -25,6 +25,8 @@ from models.reporting import Reporter
 PDF = ".pdf"
 MOST_PIXELS = 178_956_970
 """Of one page; what Pillow refuses in a picture too."""
+JPEG_SIDE = 65_500
+"""JPEG has no longer sides."""
 _POINT = 72
 Page = Callable[[], Image.Image]
 """Draws one page or frame."""
@@ -96,6 +98,11 @@ def to_jpg(
                     image = load()
                     if longest_side:
                         image.thumbnail((longest_side, longest_side), Image.Resampling.LANCZOS)
+                    if max(image.size) > JPEG_SIDE:
+                        raise PictureError(
+                            f"it has {image.width} x {image.height} pixels, and JPEG no side over "
+                            f"{JPEG_SIDE}: make it smaller with --longest-side"
+                        )
                     stem = name.stem if len(pages) == 1 else f"{name.stem}-{page:03d}"
                     place = _free(target / name.with_name(f"{stem}.jpg"), taken)
                     place.parent.mkdir(parents=True, exist_ok=True)

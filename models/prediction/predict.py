@@ -139,6 +139,8 @@ def predict(
     _refuse_own(words, out)
     # A picture of 90 million pixels is what it is; one of twice as many is refused by Pillow.
     warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
+    # Of odd metadata, which change no pixel.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     # Pictures side by side, a thread for each, leave no core waiting for another one. What looks
     # at a single batch at a time would have one thread alone.
     streams = runtime == "openvino" and second is None and not options.cut_padding

@@ -8,14 +8,12 @@ from pathlib import PurePosixPath
 import cv2
 import numpy as np
 
+from models.data.jpg import JPEG_SIDE
 from models.prediction.names import part
 from models.prediction.reading import Place
 from models.prediction.writing.folder import ResultsFolder
 from models.prediction.writing.sinks import Seen
 from models.reporting import Image
-
-_JPEG_SIDE = 65_500
-"""JPEG has no longer sides."""
 
 
 class DrawnPictures:
@@ -78,7 +76,7 @@ class Crops:
 
 def encoded(image: Image, quality: int) -> tuple[str, bytes]:
     """Encode as JPEG, or as PNG what is too long for it; returns the suffix too."""
-    long = max(image.shape[:2]) > _JPEG_SIDE
+    long = max(image.shape[:2]) > JPEG_SIDE
     suffix = ".png" if long else ".jpg"
     settings = [] if long else [cv2.IMWRITE_JPEG_QUALITY, quality]
     bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)

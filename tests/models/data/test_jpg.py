@@ -131,6 +131,19 @@ def test_a_page_too_large_is_set_aside(tmp_path: Path) -> None:
     assert "lower --dpi" in rejected[0]
 
 
+def test_a_picture_too_long_for_jpeg_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    Image.new("L", (65_600, 2)).save(tmp_path / "in" / "long.png")
+    picture().save(tmp_path / "in" / "z.png")
+    sizes, rejected = go(tmp_path / "in", tmp_path / "out")
+    assert list(sizes) == ["z.jpg"]
+    assert rejected == [
+        "long.png: it has 65600 x 2 pixels, and JPEG no side over 65500: make it smaller with "
+        "--longest-side"
+    ]
+    assert go(tmp_path / "in", tmp_path / "small", longest_side=1000)[0]["long.jpg"] == (1000, 1)
+
+
 def test_the_command(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     picture().save(tmp_path / "in" / "a.png")
