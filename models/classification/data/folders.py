@@ -140,11 +140,21 @@ def _labelled(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _pictures(root: Path, deep: bool = True) -> Iterator[Path]:
-    for folder, inside, files in os.walk(root):
-        inside[:] = sorted(n for n in inside if not is_hidden(Path(n))) if deep else []
+    for folder, inside, files in os.walk(root, followlinks=True):
+        here = Path(folder)
+        kept = (n for n in inside if not is_hidden(Path(n)) and not _leads_back(here / n, root))
+        inside[:] = sorted(kept) if deep else []
         for name in sorted(files):
             if Path(name).suffix.lower() in PICTURE_SUFFIXES and not name.startswith("."):
                 yield Path(folder) / name
+
+
+def _leads_back(path: Path, root: Path) -> bool:
+    """Whether a folder is a link to one of those that lead to it from the root."""
+    if not path.is_symlink():
+        return False
+    above = (root / part for part in path.relative_to(root).parents)
+    return path.resolve() in {one.resolve() for one in above}
 
 
 def _natural(name: str) -> tuple[tuple[int, int, str], ...]:

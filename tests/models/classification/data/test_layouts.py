@@ -69,6 +69,15 @@ def test_class_folders(
     assert raw.classes == (classes or ["cat/black", "cat/tabby", "dog"])
 
 
+def test_linked_class_folders_count_too(tmp_path: Path) -> None:
+    lay(tmp_path / "elsewhere", "1.jpg", "deep/2.jpg")
+    root = lay(tmp_path / "data", "cat/1.jpg")
+    (root / "dog").symlink_to(tmp_path / "elsewhere")
+    (root / "cat" / "back").symlink_to(root)
+    assert set(found(root)["all"]) >= {"cat/1.jpg", "dog/1.jpg", "dog/deep/2.jpg"}
+    assert not any("back" in name for name in found(root)["all"])
+
+
 @pytest.mark.parametrize(
     "names",
     [
