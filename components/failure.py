@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sys
 import traceback
 from collections.abc import Mapping
@@ -21,6 +23,9 @@ INTERRUPTED = 130
 KIND_KEY = "sightline_failure"
 """Runtime property of a failed task. (An agent overwrites status reason and message.)"""
 MESSAGE_KEY = "sightline_failure_message"
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Failure(StrEnum):
@@ -57,6 +62,23 @@ def is_users(error: BaseException) -> bool:
         return True
     place = Path(frames[-1].filename).resolve()
     return any(place.is_relative_to(ROOT / folder) for folder in CODE_FOLDERS)
+
+
+def full_disk(error: BaseException) -> str:
+    """The line to say of an error that a full disk has caused; empty for any other error."""
+    if not isinstance(error, OSError):
+        return ""
+    file = error.filename2 or error.filename
+    full = error.errno in _FULL
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        # Of copying a folder: a line for each file, of which there may be 100,000.
+        signs = [f"[Errno {number}]" for number in _FULL]
+        rows = [row for row in error.args[0] if any(sign in str(row[-1]) for sign in signs)]
+        full, file = bool(rows), rows[0][1] if rows else None
+    if not full:
+        return ""
+    where = f", at {file}" if file else ""
+    return f"no room is left on the disk{where}: make room, or use a folder elsewhere"
 
 
 def say(message: str) -> None:

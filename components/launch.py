@@ -19,6 +19,7 @@ from components.failure import (
     OK,
     USER_FAILED,
     Failure,
+    full_disk,
     is_users,
     say,
 )
@@ -252,9 +253,12 @@ def _end_as_stopped(task: Any, run: ClearMLRun, reason: str) -> NoReturn:
 
 
 def _explain(error: Exception) -> tuple[int, Failure, str]:
-    """Say what went wrong: a line for a user's mistake, a traceback for a fault."""
+    """Say what went wrong: a line for a user's mistake or a full disk, a traceback for a fault."""
     if is_users(error):
         say(str(error))
         return USER_FAILED, Failure.USER, str(error)
+    if line := full_disk(error):
+        say(line)
+        return MACHINE_FAILED, Failure.MACHINE, line
     traceback.print_exception(error)
     return MACHINE_FAILED, Failure.MACHINE, f"{type(error).__name__}: {error}"

@@ -13,11 +13,11 @@ P = ParamSpec("P")
 
 
 def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Show a user's mistake as its line, without a traceback."""
+    """Show a user's mistake, and a full disk, as a line without a traceback."""
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        from components.failure import is_users
+        from components.failure import full_disk, is_users
 
         try:
             command(*args, **kwargs)
@@ -25,6 +25,10 @@ def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
             if not (is_users(error) or _is_ours(error)):
                 raise
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if line := full_disk(error):
+                raise click.ClickException(line) from error
+            raise
 
     return wrapped
 

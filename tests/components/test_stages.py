@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from components.failure import full_disk
 from components.launch import help_text, launch
 from components.options import OptionError, defaults, encode, flatten, options_of
 from components.registry import STAGES, stage
@@ -121,6 +124,23 @@ def test_a_mistake_on_the_command_line_is_one_line(
     assert shell("train", *given) == 64
     errors = capsys.readouterr().err
     assert line in errors and errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/d/x.jpg"), "left on the disk, at /d/x"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "left on the disk: make room"),
+        (shutil.Error([("a", "/d/b", "[Errno 28] No space left on device: 'a'")]), "at /d/b: make"),
+        (shutil.Error([("a", "/d/b", "[Errno 13] Permission denied: 'a'")]), ""),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x"), ""),
+        (shutil.SameFileError("a and b are the same file"), ""),
+        (ValueError("[Errno 28]"), ""),
+    ],
+)
+def test_a_full_disk_is_told_in_a_line(error: Exception, line: str) -> None:
+    said = full_disk(error)
+    assert line in said and bool(said) == bool(line)
 
 
 def test_help_is_printed_and_ends_well(
