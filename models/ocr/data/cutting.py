@@ -87,7 +87,9 @@ def _cut(
     crop = _straight(image, line.outline or (), options) if straight else _box(image, line, options)
     if options.tall != "keep" and crop.shape[0] > crop.shape[1]:
         crop = np.rot90(crop, 1 if options.tall == "left" else -1)
-    cv2.imwrite(str(file), np.ascontiguousarray(crop[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    quick = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    _, content = cv2.imencode(".png", np.ascontiguousarray(crop[..., ::-1]), quick)
+    file.write_bytes(content.tobytes())  # imwrite would keep a full disk to itself
     made = TextPicture(file, name, tidy(line.text), line.symbology)
     raw.splits.setdefault(line.split, []).append(made)
 

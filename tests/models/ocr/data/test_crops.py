@@ -1,6 +1,7 @@
 """Lines cut out of larger pictures: COCO, Pascal VOC and tables with boxes and texts."""
 
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,17 @@ def test_annotations_that_do_not_fit_are_listed(folder: Any, case: str) -> None:
     done, target = go(folder)
     assert list(crops(target)) == ["34"]
     assert [bad for bad in done.rejected if told in bad.reason]
+
+
+def test_a_crop_that_cannot_be_written_is_no_missing_one(folder: Any) -> None:
+    coco(folder, [row | {"text": f"t{n}"} for n, row in enumerate(TWO)])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            go(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_broken_picture_loses_its_lines(folder: Any) -> None:
