@@ -80,7 +80,11 @@ def matches(folder: Path, attribute: str = "") -> str | None:
 
 
 def read(folder: Path, form: str, options: CropOptions) -> BoxedLines:
-    """Read the lines of a folder for which `matches` gave this format."""
+    """Read the lines of a folder for which `matches` gave this format.
+
+    Raises:
+        ValueError: a split's annotations, or a list of one, can't be read.
+    """
     found = BoxedLines(form)
     return _coco(folder, options, found) if form == "coco" else _voc(folder, options, found)
 
@@ -120,7 +124,12 @@ def _coco(folder: Path, options: CropOptions, found: BoxedLines) -> BoxedLines:
     for part in parts:
         content = _load(part.labels)
         where = part.labels.relative_to(folder).as_posix()
-        images = [row for row in content.get("images", []) if isinstance(row, dict)]
+        if not all(isinstance(content.get(key), list) for key in ("images", "annotations")):
+            # Passed over, a whole split would be missing without a word.
+            raise ValueError(
+                f"{where} isn't COCO's JSON with the lists images and annotations, or is cut off"
+            )
+        images = [row for row in content["images"] if isinstance(row, dict)]
         part = coco_layouts.with_pictures(folder, part, {"images": images})
         pictures = {}
         for row in images:
@@ -128,7 +137,7 @@ def _coco(folder: Path, options: CropOptions, found: BoxedLines) -> BoxedLines:
             path = PurePosixPath(path.name) if part.names_only else path
             if not path.is_absolute() and ".." not in path.parts and path.name:
                 pictures[str(row.get("id"))] = part.pictures / path
-        for row in content.get("annotations", []):
+        for row in content["annotations"]:
             text = _attribute(row, options.attribute)
             if text is None:
                 without += 1
@@ -296,7 +305,10 @@ def _image_sets(folder: Path) -> dict[str, str]:
 
 
 def _names(file: Path) -> Iterator[str]:
-    if file.is_file():
-        for line in file.read_text(encoding="utf-8-sig").splitlines():
-            if line.strip():
-                yield line.strip()
+    if not file.is_file():
+        return
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise ValueError(f"ImageSets/Main/{file.name} isn't UTF-8 text: save it as UTF-8") from None
+    yield from (line.strip() for line in lines if line.strip())

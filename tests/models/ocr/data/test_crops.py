@@ -171,6 +171,14 @@ def test_annotations_that_do_not_fit_are_listed(folder: Any, case: str) -> None:
     assert [bad for bad in done.rejected if told in bad.reason]
 
 
+@pytest.mark.parametrize("content", ['{"images": [', '{"images": [], "annotations": null}', ""])
+def test_a_split_whose_annotations_are_cut_off_is_told(folder: Any, content: str) -> None:
+    coco(folder, [row | {"text": f"t{n}"} for n, row in enumerate(TWO)])
+    folder.text("val/labels.json", content)
+    with pytest.raises(ValueError, match=r"^val/labels.json isn't COCO's JSON"):
+        go(folder)
+
+
 def test_a_crop_that_cannot_be_written_is_no_missing_one(folder: Any) -> None:
     coco(folder, [row | {"text": f"t{n}"} for n, row in enumerate(TWO)])
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
