@@ -30,11 +30,15 @@ def matches_somewhere(folder: Path) -> bool:
     return bool(places.files) and any(_boxed(file, places) for file in candidates(folder))
 
 
-def _boxed(file: Path, places: Places) -> tuple[Listing, BoxCells] | None:
-    """A table's listing and the cells of its boxes; None for another file."""
+def _boxed(
+    file: Path, places: Places, notes: list[str] | None = None
+) -> tuple[Listing, BoxCells] | None:
+    """A table's listing and the cells of its boxes; None for another file, noted if broken."""
     try:
         seen = look(read_table(file), places)
-    except ValueError:
+    except ValueError as error:
+        if notes is not None:
+            notes.append(f"{places.name(file)} was passed over: {error}")
         return None
     if seen is None or seen.names is None:
         return None
@@ -52,7 +56,7 @@ def read(folder: Path) -> RawDataset:
     raw, places = RawDataset(NAME), Places(folder)
     found: dict[Path, tuple[str, list[list[float]], list[int]]] = {}
     for file in candidates(folder):
-        boxed = _boxed(file, places)
+        boxed = _boxed(file, places, raw.notes)
         if boxed is None:
             continue
         seen, cells = boxed

@@ -108,6 +108,15 @@ def test_numbers_that_train_and_test_share_mean_each_its_own(folder: Path) -> No
     assert names == {"train": ["train/0.png"], "test": ["test/0.png"]}
 
 
+def test_a_broken_table_is_told(folder: Path) -> None:
+    row = '{"file": "images/%d.png", "x": 1, "y": 2, "w": 30, "h": 20}\n'
+    (folder / "train.jsonl").write_text(row % 0)
+    (folder / "val.jsonl").write_text(row % 1 + '{"file": ')
+    raw = read(folder)
+    assert list(raw.splits) == ["train"]
+    assert [note for note in raw.notes if "val.jsonl was passed over: val.jsonl, line 2" in note]
+
+
 def test_tables_without_boxes_are_none(folder: Path) -> None:
     (folder / "b.csv").write_text("file,label\nimages/0.png,cat\n")
     assert recognise(folder) is None
