@@ -35,9 +35,12 @@ def read(root: Path, separator: str) -> RawDataset:
     """Read all tables of a folder; those called like splits give their pictures that split.
 
     Raises:
-        ValueError: a table isn't UTF-8, has a quote too many, or names a split that is none.
+        ValueError: a table has a quote too many, or names a split that is none.
     """
-    return _read(_tables(root), root, separator)
+    passed_over: list[str] = []
+    raw = _read(_tables(root, passed_over), root, separator)
+    raw.notes += passed_over
+    return raw
 
 
 def read_table(file: Path, root: Path, separator: str = "|;") -> RawDataset:
@@ -104,7 +107,8 @@ def _read(files: Sequence[Path], root: Path, separator: str) -> RawDataset:
     return raw
 
 
-def _tables(root: Path) -> list[Path]:
+def _tables(root: Path, passed_over: list[str] | None = None) -> list[Path]:
+    """The tables of a folder; of those that can't be read the reason is noted."""
     found = []
     for file in sorted(root.iterdir()):
         if file.suffix.lower() not in _SUFFIXES or not file.is_file() or file.name[0] == ".":
@@ -113,7 +117,9 @@ def _tables(root: Path) -> list[Path]:
             continue
         try:
             head, lines = _rows(file, most=1)
-        except ValueError:
+        except ValueError as error:
+            if passed_over is not None:
+                passed_over.append(f"{file.name} was passed over: {error}")
             continue
         name_at = _place(head, _FILE)
         if name_at is None:

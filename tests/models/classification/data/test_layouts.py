@@ -150,6 +150,15 @@ def test_numbers_that_train_and_test_share_mean_each_its_own(tmp_path: Path) -> 
     assert len({one.name for pictures in raw.splits.values() for one in pictures}) == 3
 
 
+def test_a_table_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    lay(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "train.csv").write_text("file,class\na.jpg,x\n")
+    (tmp_path / "val.csv").write_bytes(b"file,class\nb.jpg,K\xe4se\n")
+    assert list(found(tmp_path)) == ["train"]
+    told = "val.csv was passed over: val.csv isn't UTF-8 text: save it as UTF-8"
+    assert read(tmp_path).notes == [told]
+
+
 def test_rows_without_a_split_are_for_training(tmp_path: Path) -> None:
     lay(tmp_path, "a.jpg", "b.jpg", "c.jpg")
     (tmp_path / "t.csv").write_text("file,class,split\na.jpg,x,train\nb.jpg,y,val\nc.jpg,y,\n")
