@@ -90,6 +90,13 @@ def read_table(file: Path, encoding: str = "") -> Table:
         table = Table(file, "tsv", None, [Row(n, _tabs(line)) for n, line in _lines(text)])
     elif suffix == ".csv" or re.search(r'^[^\s,]+,\s*"', text, re.MULTILINE):
         table = Table(file, "csv", None, _commas(file, text))
+        if long := next((row for row in table.rows if "\n" in "".join(map(str, row.cells))), None):
+            # Its cell may have swallowed the rows below.
+            named = str(long.cells[0])[:50]
+            table.notes.append(
+                f"{file.name}: a cell of {named!r} goes on to line {long.number}: "
+                "is a quote opened there and not closed?"
+            )
     else:
         # A name, a blank, and the text, which may have blanks in it.
         table = Table(file, "txt", None, [Row(n, line.split(None, 1)) for n, line in _lines(text)])

@@ -35,7 +35,8 @@ def _boxed(
 ) -> tuple[Listing, BoxCells] | None:
     """A table's listing and the cells of its boxes; None for another file, noted if broken."""
     try:
-        seen = look(read_table(file), places)
+        table = read_table(file)
+        seen = look(table, places)
     except ValueError as error:
         if notes is not None:
             notes.append(f"{places.name(file)} was passed over: {error}")
@@ -43,6 +44,8 @@ def _boxed(
     if seen is None or seen.names is None:
         return None
     cells = box_cells([plain_name(name) for name in seen.names], (seen.file,))
+    if cells and notes is not None:
+        notes += table.notes
     return (seen, cells) if cells else None
 
 

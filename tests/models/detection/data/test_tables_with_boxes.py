@@ -108,6 +108,13 @@ def test_numbers_that_train_and_test_share_mean_each_its_own(folder: Path) -> No
     assert names == {"train": ["train/0.png"], "test": ["test/0.png"]}
 
 
+def test_an_open_quote_is_told(folder: Path) -> None:
+    rows = ("images/0.png,c,1,2,30,20", 'images/1.png,"c,1,2,30,20', "images/2.png,c,1,2,30,20")
+    (folder / "b.csv").write_text("file,class,x,y,w,h\n" + "\n".join(rows))
+    told = "b.csv: a cell of 'images/1.png' goes on to line 4: is a quote opened there"
+    assert any(note.startswith(told) for note in read(folder).notes)
+
+
 def test_a_broken_table_is_told(folder: Path) -> None:
     row = '{"file": "images/%d.png", "x": 1, "y": 2, "w": 30, "h": 20}\n'
     (folder / "train.jsonl").write_text(row % 0)
