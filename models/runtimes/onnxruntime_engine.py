@@ -40,8 +40,8 @@ class OnnxRuntimeEngine:
             settings.inter_op_num_threads = 1
         # Threads that spin while they wait take the cores from decoding.
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # Without VNNI, a processor adds int8 products in 16 bits, which overflow unless ONNX Runtime
-        # is told to take a way that is a little slower; with VNNI this changes nothing.
+        # Without VNNI, a processor adds int8 products in 16 bits, which overflow unless ONNX
+        # Runtime is told to take a way that is a little slower; with VNNI this changes nothing.
         settings.add_session_config_entry("session.x64quantprecision", "1")
         file = package.path(artifact)
         check_onnx_data(file, artifact)
