@@ -24,7 +24,6 @@ KIND_KEY = "sightline_failure"
 """Runtime property of a failed task. (An agent overwrites status reason and message.)"""
 MESSAGE_KEY = "sightline_failure_message"
 
-
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -1,7 +1,5 @@
 """Whether a list of tags, kept as JSON, holds one."""
 
-# What is looked for is bound.
-
 from __future__ import annotations
 
 from ..encoding import dumps
