@@ -141,6 +141,8 @@ class ClassificationLearner(Learner):
             self.network.eval()
             for head in self.network.heads():
                 head.train()
+        elif not kept:
+            self.network.train()
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """Give each layer its rate; a body that is frozen at first is among the groups too."""

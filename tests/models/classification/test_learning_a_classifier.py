@@ -19,6 +19,7 @@ from models.classification.selection import Judge, class_weights, wanted
 from models.classification.train import Teacher, preprocessing_of
 from models.outcomes import Checkpoints
 from models.reporting import Silence
+from models.training.files import LAST
 from tests.models.classification.conftest import TINY, Notes
 
 
@@ -219,6 +220,15 @@ def test_the_head_learns_first_and_a_frozen_body_never(colours: Path, tmp_path: 
     frozen = {**TINY["network"], "freeze": True, "weights": f"model:{whole.package}"}
     kept = trained(colours, tmp_path / "frozen", network=frozen)
     assert torch.equal(first_layer(kept.package), first_layer(whole.package))
+
+
+def test_a_body_that_waited_for_the_head_learns_its_statistics_then(
+    colours: Path, tmp_path: Path
+) -> None:
+    trained(colours, tmp_path, epochs=2, head_epochs=1)
+    held = torch.load(tmp_path / LAST, weights_only=True)["state_dict"]
+    means = [value for name, value in held.items() if name.endswith("running_mean")]
+    assert means and all(value.any() for value in means)
 
 
 @pytest.mark.parametrize(
