@@ -124,9 +124,9 @@ class ClassificationLearner(Learner):
         """Count the pictures of a batch."""
         return len(batch["indices"])
 
-    def on_train_epoch_start(self) -> None:
+    def set_modes(self) -> None:
         """Let only the head learn where that is wanted."""
-        super().on_train_epoch_start()
+        super().set_modes()
         if self.options.network.freeze:
             self._freeze(True)
         elif self.options.head_epochs:

@@ -57,8 +57,16 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
     def size(self, batch: Any) -> int:
         """Count the pictures of a batch."""
 
+    def on_train_start(self) -> None:
+        """Set the modes too where a resumed epoch goes on: it doesn't start again."""
+        self.set_modes()
+
     def on_train_epoch_start(self) -> None:
-        """Keep a frozen backbone's statistics as they are."""
+        """Set the modes of the epoch."""
+        self.set_modes()
+
+    def set_modes(self) -> None:
+        """Keep a frozen backbone's statistics as they are; also called in mid-epoch."""
         if self.options.optimizer.backbone_lr_factor == 0.0:
             self.backbone().eval()
 

@@ -232,6 +232,27 @@ def test_a_body_that_waited_for_the_head_learns_its_statistics_then(
 
 
 @pytest.mark.parametrize(
+    "change",
+    [{"head_epochs": 1}, {"optimizer": {"lr": 0.01, "backbone_lr_factor": 0.0}}],
+    ids=str,
+)
+def test_what_is_frozen_stays_so_in_an_epoch_that_was_cut(
+    colours: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    kept: list[bytes] = []
+    given = options(checkpoint_steps=1, **change)
+    place = Checkpoints(tmp_path / "a", None, lambda file: kept.append(file.read_bytes()))
+    CLASSIFICATION.train(colours, given, place, Silence())
+    cut = tmp_path / "first.ckpt"
+    cut.write_bytes(kept[0])
+    trained(colours, tmp_path / "b", cut, checkpoint_steps=1, **change)
+    one, other = (
+        torch.load(tmp_path / part / LAST, weights_only=True)["state_dict"] for part in "ab"
+    )
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+@pytest.mark.parametrize(
     ("network", "line"),
     [
         ({"name": "resnet5O"}, "timm has no model 'resnet5O'; near it: resnet50"),
