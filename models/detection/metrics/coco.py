@@ -24,9 +24,9 @@ class CocoFigures:
     """COCO's figures over all classes and for each."""
 
     values: dict[str, float]
-    """mAP (IoU 0.5 to 0.95), mAP50, mAP75, mAP_small|medium|large, AR1, AR10, AR100 (or what the
-    largest number of detections is), AR_small|medium|large. A figure with nothing to measure it
-    on is nan."""
+    """mAP (IoU 0.5 to 0.95), mAP50, mAP75, mAP_small|medium|large, AR1, AR10, AR100 (or the largest
+    number of detections in its place, and of the other two what is less), AR_small|medium|large. A
+    figure with nothing to measure it on is nan."""
     ap: NDArray[np.float64]
     """AP over IoU 0.5 to 0.95 of each class; nan for a class that occurs nowhere."""
     ap50: NDArray[np.float64]
@@ -57,7 +57,8 @@ def coco_figures(
         compute: what does it; the fastest that is installed unless given.
     """
     ids = list(category_ids) if category_ids is not None else list(range(1, classes + 1))
-    limits = sorted({1, 10, max_detections})
+    # No limit above the wanted one: the largest is what mAP is computed with.
+    limits = sorted({limit for limit in (1, 10) if limit < max_detections} | {max_detections})
     arrays = (compute or engine())(columns(truths, detections, ids), limits)
     # With all detections that count: [area, IoU, recall, class] and [area, IoU, class, limit].
     precision = np.ascontiguousarray(np.moveaxis(arrays.precision[..., -1], 3, 0))

@@ -154,13 +154,13 @@ def test_figures_equal_those_of_pycocotools_to_the_last_bit(
         assert np.array_equal(curve, precision[0, :, place, 0, 2])
 
 
-@pytest.mark.parametrize("limits", [[1, 10, 100], [1, 2, 10], [1, 10, 300]])
+@pytest.mark.parametrize("limits", [[1, 10, 100], [1, 2, 10], [1, 10, 300], [1, 5], [1]])
 def test_engines_give_the_same_arrays(limits: list[int]) -> None:
     boxes = columns(*world(11, 40, 3, True, True), [5, 2, 9])
     one, other = by_hotcoco(boxes, limits), by_pycocotools(boxes, limits)
     assert np.array_equal(one.precision, other.precision)
     assert np.array_equal(one.recall, other.recall)
-    assert one.precision.shape == (10, 101, 3, 4, 3)
+    assert one.precision.shape == (10, 101, 3, 4, len(limits))
 
 
 def test_crowds_are_neither_missed_nor_is_what_is_in_them_false() -> None:
@@ -216,3 +216,15 @@ def test_the_limit_of_detections_counts() -> None:
     few, many = coco_figures(truths, found, 1, 2).values, coco_figures(truths, found, 1).values
     assert few["mAP"] < many["mAP"]
     assert set(few) - set(many) == {"AR2"}
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 10])
+def test_a_limit_under_ten_is_the_same_as_giving_no_more(most: int) -> None:
+    truths, found = world(7, 40, 1, False)
+    cut = [one.best(most) for one in found]
+    given = coco_figures(truths, found, 1, most)
+    assert given.values["mAP"] == coco_figures(truths, cut, 1).values["mAP"]
+    assert np.array_equal(given.ap50, coco_figures(truths, cut, 1).ap50)
+    assert [name for name in given.values if name[2:].isdigit()] == [
+        f"AR{limit}" for limit in sorted({1, most})
+    ]
