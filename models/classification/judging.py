@@ -19,6 +19,7 @@ from models.classification.metrics.figures import (
     average_precision,
     by_class,
     confusion,
+    f_measures,
     mean,
     mean_average_precision,
     said,
@@ -78,19 +79,24 @@ def _tune_several(
 ) -> Tuning:
     """Find the threshold with the best F-measure, over all classes together and for each."""
     beta = _BETA[options.metric]
-    threshold, value = best_threshold(scores.ravel(), labels.truth.ravel(), beta)
+    threshold, _ = best_threshold(scores.ravel(), labels.truth.ravel(), beta)
+    pictures = labels.truth.sum(axis=0).tolist()
     own: dict[str, float] = {}
-    rows = []
     for index, name in enumerate(labels.classes):
-        pictures = int(labels.truth[:, index].sum())
-        limit, best = best_threshold(scores[:, index], labels.truth[:, index], beta)
-        enough = pictures >= options.per_class_least
-        if options.per_class and enough:
-            own[name] = limit
-        rows.append([name, pictures, own.get(name, threshold), best if enough else None])
-    reporter.table("thresholds", "by class", ["class", "pictures", "threshold", "best"], rows)
-    limits = np.array([own.get(name, threshold) for name in labels.classes], np.float32)
-    value = mean(by_class(said(scores, limits, True), labels.truth).f1)
+        if options.per_class and pictures[index] >= options.per_class_least:
+            own[name], _ = best_threshold(scores[:, index], labels.truth[:, index], beta)
+    limits = [own.get(name, threshold) for name in labels.classes]
+    named = said(scores, np.array(limits, np.float32), True)
+    # What was made greatest, at the very thresholds that are kept.
+    each = f_measures(named, labels.truth, beta)
+    rows = [
+        [name, count, limit, _known(figure)]
+        for name, count, limit, figure in zip(labels.classes, pictures, limits, each, strict=True)
+    ]
+    columns = ["class", "pictures", "threshold", options.metric]
+    reporter.table("thresholds", "by class", columns, rows)
+    value = mean(each)
+    value = value if np.isfinite(value) else 0.0  # no class occurs or is named
     return Tuning(threshold, options.metric, value, own, postprocessing=changed)
 
 

@@ -57,6 +57,21 @@ def by_class(named: Truth, truth: Truth, weights: NDArray[np.float64] | None = N
         )
 
 
+def f_measures(named: Truth, truth: Truth, beta: float) -> NDArray[np.float64]:
+    """Compute each class's F-measure that weighs recall `beta` times as much as precision.
+
+    Returns:
+        Shape (classes,); 0 and nan as `by_class` has them for F1.
+    """
+    weight = beta**2
+    right = (named & truth).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: NDArray[np.float64] = (
+            (1 + weight) * right / (weight * truth.sum(axis=0) + named.sum(axis=0))
+        )
+    return found
+
+
 def accuracy(named: Truth, truth: Truth, weights: NDArray[np.float64] | None = None) -> float:
     """Compute the share of pictures with exactly the right classes; nan for none."""
     if not len(truth):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,6 @@ def test_a_package_that_isnt_understood_gets_one_line(
 
 
 def test_wrong_labels_are_suspected(colours: Path, package: ModelPackage, tmp_path: Path) -> None:
-    import json
     import shutil
 
     spoilt = tmp_path / "spoilt"
@@ -173,6 +173,15 @@ def test_several_classes_from_training_to_thresholds(tmp_path: Path) -> None:
     wanted = CLASSIFICATION.tune_options.model_validate({"per_class_least": 2})
     tuned = CLASSIFICATION.tune(done.package, tmp_path / "data", wanted, Silence())
     assert set(tuned.per_class) == {"blue", "red"} and tuned.metric == "f1"
+    file = tmp_path / "data" / "val" / "labels.json"
+    plain = file.read_text()
+    content = json.loads(plain)
+    for picture in content["pictures"][::4]:  # wrong labels, so that the figures aren't all 1
+        picture["classes"] = [one for one in (0, 1) if one not in picture["classes"]]
+    file.write_text(json.dumps(content))
+    check_value(done.package, tmp_path / "data", {"metric": "f2", "per_class": False})
+    check_value(done.package, tmp_path / "data", {"metric": "f0.5", "per_class_least": 2})
+    file.write_text(plain)
     found = CLASSIFICATION.evaluate(
         done.package, tmp_path / "data", "test", CLASSIFICATION.evaluate_options(), Silence()
     )
@@ -181,6 +190,26 @@ def test_several_classes_from_training_to_thresholds(tmp_path: Path) -> None:
         done.package, tmp_path / "data", "train", CLASSIFICATION.audit_options(), Silence()
     )
     assert audited.pictures == 36
+
+
+def check_value(package: Path, data: Path, change: dict[str, Any]) -> None:
+    """Hold what tune says of its thresholds against scikit-learn's F-measure."""
+    from sklearn.metrics import fbeta_score
+
+    wanted = CLASSIFICATION.tune_options.model_validate({"temperature": False, **change})
+    tuned = CLASSIFICATION.tune(package, data, wanted, notes := Notes())
+    labels = read_labels(data, "val")
+    images = [read_picture(labels.folder / file) for file in labels.files]
+    with load_predictor(package) as predictor:
+        scores = np.stack([one.scores for one in predictor(images, 0.0)])
+    limits = [tuned.per_class.get(name, tuned.threshold) for name in labels.classes]
+    beta = float(wanted.metric[1:])
+    given = labels.truth, scores >= np.array(limits, np.float32)
+    assert tuned.metric == wanted.metric
+    assert 0 < tuned.value < 1
+    assert tuned.value == pytest.approx(fbeta_score(*given, beta=beta, average="macro"))
+    each = fbeta_score(*given, beta=beta, average=None)
+    assert [row[3] for row in notes.tables["thresholds by class"]] == pytest.approx(list(each))
 
 
 def test_the_best_threshold_lies_between_two_scores() -> None:
