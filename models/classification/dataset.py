@@ -14,7 +14,7 @@ from models.classification.labels import Labels
 from models.data.reading import read_picture
 from models.preprocessing import Preprocessing
 from models.reporting import Image
-from models.training.order import Key, random_seed
+from models.training.order import Key
 from models.training.picture_cache import PictureCache
 
 
@@ -28,8 +28,8 @@ class Changes:
     """First epoch with only flips and turns."""
 
     def __call__(self, image: Image, key: Key) -> Image:
-        """Change a picture: a function of seed, epoch and picture."""
-        rng = np.random.default_rng(random_seed(self.seed, key.epoch, key.picture))
+        """Change a picture: a function of seed, epoch, picture and turn."""
+        rng = np.random.default_rng(key.seed(self.seed))
         light = self.light_from is not None and key.epoch >= self.light_from
         return self.augmentation(image, rng, light=light)
 

@@ -130,7 +130,7 @@ class Pictures(Dataset[dict[str, Any]]):
 
     def _changed(self, key: Key, changes: Changes) -> Scene:
         epoch = key.epoch
-        rng = np.random.default_rng(random_seed(changes.seed, epoch, key.picture))
+        rng = np.random.default_rng(key.seed(changes.seed))
         scene = changes.augmentation(
             self, key.picture, rng, light=changes.light(epoch), combine=changes.combine(epoch)
         )

@@ -16,7 +16,7 @@ from models.ocr.augmentation import Augmentation
 from models.ocr.data.reading import Lines
 from models.preprocessing import Preprocessing
 from models.reporting import Image
-from models.training.order import Key, random_seed
+from models.training.order import Key
 from models.training.picture_cache import PictureCache
 
 
@@ -84,7 +84,7 @@ class Pictures(Dataset[dict[str, Any]]):
     def _changed(self, image: Image, key: Key, changes: Changes) -> Image:
         if changes.until is not None and key.epoch >= changes.until:
             return image
-        rng = np.random.default_rng(random_seed(changes.seed, key.epoch, key.picture))
+        rng = np.random.default_rng(key.seed(changes.seed))
         return changes.augmentation(image, rng)
 
     def _scaled(self, index: int) -> Image:

@@ -19,6 +19,13 @@ class Key(NamedTuple):
     """Its index in the split."""
     batch: int
     """Of the batch in its epoch; the same in all processes."""
+    turn: int = 0
+    """How often the picture has come before in its epoch: each time it is changed in another way.
+    """
+
+    def seed(self, seed: int) -> int:
+        """Give the seed of all random changes to this picture, this time."""
+        return random_seed(seed, self.epoch, self.picture, self.turn)
 
 
 Weights = Callable[[int], NDArray[np.float64] | None]
@@ -65,10 +72,11 @@ class TrainingOrder(Sampler[list[Key]]):
         epoch, first = self.epoch, self.first
         self.first = 0
         share = -(-self.size // _world())
-        mine = np.resize(self._drawn(epoch), share * _world())[_rank() :: _world()]
+        drawn = np.resize(self._drawn(epoch), share * _world())
+        both = np.stack([drawn, _count_before(drawn)], axis=1)[_rank() :: _world()].tolist()
         for batch in range(first, len(self)):
-            chosen = mine[batch * self.batch_size : (batch + 1) * self.batch_size]
-            yield [Key(epoch, int(picture), batch) for picture in chosen]
+            chosen = both[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield [Key(epoch, picture, batch, turn) for picture, turn in chosen]
 
     def _drawn(self, epoch: int) -> NDArray[np.int64]:
         """Draw an epoch's pictures; with weights, each comes its share of times, up or down one."""
@@ -82,6 +90,15 @@ class TrainingOrder(Sampler[list[Key]]):
         points = (np.arange(self.size) + rng.random()) * ends[-1] / self.size
         drawn = order[np.searchsorted(ends, points, side="right").clip(max=self.size - 1)]
         return rng.permutation(drawn)
+
+
+def _count_before(drawn: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count, for each entry, the earlier ones that are equal."""
+    order = np.argsort(drawn, kind="stable")
+    _, heads, sizes = np.unique(drawn[order], return_index=True, return_counts=True)
+    counts = np.empty(len(drawn), np.int64)
+    counts[order] = np.arange(len(drawn)) - np.repeat(heads, sizes)
+    return counts
 
 
 class TrainingLoader(DataLoader[Any]):

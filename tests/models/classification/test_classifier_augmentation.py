@@ -10,8 +10,10 @@ import torch
 
 from models.classification.augmentation import Augmentation
 from models.classification.augmentation_options import AugmentationOptions
+from models.classification.dataset import Changes
 from models.classification.mixing import mix
 from models.classification.randaugment import CHANGES, randaugment
+from models.training.order import Key
 
 FILL = (114, 114, 114)
 OFF: dict[str, Any] = {
@@ -63,6 +65,12 @@ def test_each_option_has_an_effect_and_a_seed(given: dict[str, Any]) -> None:
     assert not np.array_equal(one, picture())
     still = next(iter(given)) in ("flip", "vertical_flip", "rot90")
     assert np.array_equal(changed(3, light=True, **given), picture()) is not still
+
+
+def test_a_picture_that_is_repeated_in_an_epoch_differs() -> None:
+    changes = Changes(Augmentation(AugmentationOptions(), FILL))
+    first, second, again = (changes(picture(), Key(0, 1, 0, turn)) for turn in (0, 1, 1))
+    assert not np.array_equal(first, second) and np.array_equal(second, again)
 
 
 def test_strength_and_magnitude_scale_the_change() -> None:

@@ -80,6 +80,20 @@ def test_weights_say_how_often_a_picture_comes() -> None:
     )
 
 
+def test_a_picture_that_comes_again_in_an_epoch_is_changed_in_another_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights = np.array([1.0, 1.0, 8.0, 1.0])
+    monkeypatch.setattr(subject, "_world", lambda: 2)
+    keys = []
+    for rank in range(2):
+        monkeypatch.setattr(subject, "_rank", lambda rank=rank: rank)
+        keys += [key for batch in TrainingOrder(4, 1, 0, lambda _: weights) for key in batch]
+    assert max(Counter(key.picture for key in keys).values()) >= 2
+    assert len({key.seed(7) for key in keys}) == len(keys)
+    assert Key(3, 5, 0).seed(7) == Key(3, 5, 1).seed(7) != Key(3, 5, 0, 1).seed(7)
+
+
 def test_seeds_of_neighbours_have_nothing_in_common() -> None:
     seeds = {random_seed(*parts) for parts in itertools.product(range(10), repeat=3)}
     assert len(seeds) == 1000
