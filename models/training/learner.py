@@ -80,12 +80,19 @@ class Learner(lightning.LightningModule):  # type: ignore[misc]
         """Compute the loss of one batch.
 
         Raises:
-            ValueError: training diverged.
+            ValueError: training diverged, or batch norm has nothing to average over.
         """
         try:
             parts = self.losses(batch)
         except FloatingPointError as error:
             raise self.diverged() from error
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                "batch_size=1 leaves this network's batch norm a single value to average at this "
+                "picture size: take 2 or more, or larger pictures"
+            ) from error
         loss = torch.stack(list(parts.values())).sum()
         return {
             "loss": loss * self._rest_weight(batch_idx),

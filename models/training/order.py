@@ -42,7 +42,8 @@ class TrainingOrder(Sampler[list[Key]]):
     """Batches of keys, shuffled anew in each epoch.
 
     With several processes each gets its share of every epoch; the order wraps round so that all
-    shares are equally long.
+    shares are equally long. A last batch of one picture gets a second one, the first of the order:
+    over one there is nothing for batch norm to average.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class TrainingOrder(Sampler[list[Key]]):
         epoch, first = self.epoch, self.first
         self.first = 0
         share = -(-self.size // _world())
+        share += self.batch_size > 1 and share % self.batch_size == 1
         drawn = np.resize(self._drawn(epoch), share * _world())
         both = np.stack([drawn, _count_before(drawn)], axis=1)[_rank() :: _world()].tolist()
         for batch in range(first, len(self)):

@@ -71,6 +71,13 @@ def test_it_learns_colours(colours: Path, tmp_path: Path) -> None:
     assert 0.05 <= tuned.postprocessing["temperature"] <= 20
 
 
+def test_batch_norm_over_single_values(colours: Path, tmp_path: Path) -> None:
+    assert len(read_labels(colours, "train")) == 36
+    trained(colours, tmp_path, epochs=1, batch_size=35)  # a rest of one picture
+    with pytest.raises(ValueError, match="batch_size=1 leaves this network's batch norm"):
+        trained(colours, tmp_path, epochs=1, batch_size=1)
+
+
 def test_a_training_that_was_cut_ends_the_same(colours: Path, tmp_path: Path) -> None:
     kept: list[bytes] = []
 

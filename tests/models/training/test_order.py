@@ -20,6 +20,19 @@ def test_an_epoch_holds_every_picture_once_with_its_epoch() -> None:
     assert [{key.batch for key in batch} for batch in batches] == [{0}, {1}, {2}]
 
 
+@pytest.mark.parametrize(
+    ("size", "batch_size", "lengths"),
+    [(9, 4, [4, 4, 2]), (1, 4, [2]), (3, 1, [1, 1, 1]), (8, 4, [4, 4]), (10, 4, [4, 4, 2])],
+)
+def test_no_batch_is_left_with_one_picture(size: int, batch_size: int, lengths: list[int]) -> None:
+    order = TrainingOrder(size, batch_size, seed=0)
+    batches = list(order)
+    assert [len(batch) for batch in batches] == lengths and len(order) == len(lengths)
+    keys = list(itertools.chain(*batches))
+    assert {key.picture for key in keys} == set(range(size))
+    assert len({(key.picture, key.turn) for key in keys}) == len(keys)
+
+
 def test_the_order_depends_on_seed_and_epoch_and_nothing_else() -> None:
     def batches(seed: int, epoch: int) -> list[list[int]]:
         order = TrainingOrder(20, 4, seed)
