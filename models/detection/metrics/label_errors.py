@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detection.detections import Detections
-from models.detection.metrics.matching import box_iou
+from models.detection.metrics.matching import box_iou, share_inside
 from models.detection.metrics.truth import Truth
 
 Bools = NDArray[np.bool_]
@@ -135,7 +135,8 @@ def _suspects(
     believed = seen.above(limits)
     overlap = box_iou(believed.boxes, truth.boxes)
     lonely = overlap.max(axis=1, initial=0.0) < _NEAR
-    lonely &= box_iou(believed.boxes, truth.crowd_boxes).max(axis=1, initial=0.0) < _NEAR
+    # One of a crowd, which is far larger: the IoU of the two says nothing.
+    lonely &= share_inside(believed.boxes, truth.crowd_boxes).max(axis=1, initial=0.0) < _SAME
     alone = Detections(believed.boxes[lonely], believed.scores[lonely], believed.classes[lonely])
     found = [
         Suspect(picture, "missing", 1 - score, None, box, label, score)

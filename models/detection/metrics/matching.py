@@ -139,6 +139,16 @@ def match(
     )
 
 
+def share_inside(boxes: NDArray[np.float32], regions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the share of each box (N, 4) that lies in each region (M, 4): (N, M), xyxy.
+
+    It is what COCO holds against a crowd: an object in one is a small part of it.
+    """
+    areas = np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), 1e-9)
+    share: NDArray[np.float32] = _intersection(boxes, regions) / areas[:, None]
+    return share
+
+
 def _groups(sizes: NDArray[np.int64], step: int) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(sizes)) * step, sizes)
 
@@ -159,8 +169,7 @@ def _in_crowds(
         if not len(truth.crowd_boxes) or not counts[picture]:
             continue
         here = slice(first[picture], first[picture] + counts[picture])
-        share = _intersection(boxes[here], truth.crowd_boxes)
-        share /= np.maximum(np.prod(boxes[here, 2:] - boxes[here, :2], axis=1), 1e-9)[:, None]
+        share = share_inside(boxes[here], truth.crowd_boxes)
         if by_class:
             share[classes[here][:, None] != truth.crowd_classes[None, :]] = 0.0
         inside[:, here] = share.max(axis=1) >= limits

@@ -87,6 +87,8 @@ def test_what_is_seen_in_a_crowd_needs_no_label() -> None:
     crowd = Truth(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.array([B], np.float32),
                   np.array([0]))  # fmt: skip
     assert one(crowd, seen((B, 1, 0.9))) == []
+    assert one(crowd, seen(([70, 70, 80, 80], 1, 0.9))) == []  # a sixteenth of it
+    assert len(one(crowd, seen(([40, 60, 64, 100], 1, 0.9)))) == 1  # it only reaches in
 
 
 @pytest.mark.parametrize(
