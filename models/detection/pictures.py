@@ -70,7 +70,8 @@ def worst_pictures(
     """Draw the pictures with the most false and missed boxes.
 
     False boxes are red with the class said and the confidence, missed objects orange with their
-    class, found ones green. Pictures without a mistake are left out.
+    class, found ones green; what lies in a crowd isn't drawn. Pictures without a mistake are left
+    out.
 
     Returns:
         File name and picture, the worst first.
@@ -79,22 +80,23 @@ def worst_pictures(
     for index, (truth, seen) in enumerate(zip(truths, detections, strict=True)):
         kept = seen.above(threshold).best(options.max_detections)
         result = match([truth], [kept], options.ious[:1], options.matching == "class")
-        right = result.correct()
-        missed = np.setdiff1d(np.arange(len(truth)), result.found[0][right])
+        judged = ~result.ignored[0]  # neither right nor false is what lies in a crowd
+        right = result.correct()[judged]
+        missed = np.setdiff1d(np.arange(len(truth)), result.found[0][result.correct()])
         count = int((~right).sum()) + len(missed)
         if count:
-            mistakes.append((-count, index, kept, right, missed))
+            shown = Detections(result.boxes[judged], result.scores[judged], result.classes[judged])
+            mistakes.append((-count, index, shown, right, missed))
     pictures = []
-    for _, index, kept, right, missed in sorted(mistakes, key=lambda one: one[:2])[: options.worst]:
+    for _, index, shown, right, missed in sorted(mistakes, key=lambda one: one[:2])[
+        : options.worst
+    ]:
         truth = truths[index]
-        order = np.argsort(-kept.scores, kind="stable")
-        boxes = np.concatenate([truth.boxes[missed], kept.boxes[order]])
+        boxes = np.concatenate([truth.boxes[missed], shown.boxes])
         captions = [f"missed {labels.classes[label]}" for label in truth.classes[missed]]
         captions += [
             "" if good else f"{labels.classes[label]} {score:.2f}"
-            for good, label, score in zip(
-                right, kept.classes[order], kept.scores[order], strict=True
-            )
+            for good, label, score in zip(right, shown.classes, shown.scores, strict=True)
         ]
         colours = [MISSED] * len(missed) + [RIGHT if good else FALSE for good in right]
         image = read_picture(labels.folder / labels.files[index])

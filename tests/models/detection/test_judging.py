@@ -17,7 +17,9 @@ from pycocotools.cocoeval import COCOeval
 from models.detection.dataset import read_labels
 from models.detection.detections import Detections
 from models.detection.judging_options import EvaluateOptions, TuneOptions
+from models.detection.metrics.truth import Truth
 from models.detection.options import TrainOptions
+from models.detection.pictures import worst_pictures
 from models.families import family
 from models.outcomes import Checkpoints
 from models.package import ModelPackage, Threshold
@@ -255,6 +257,24 @@ def test_evaluation_shows_tables_plots_and_the_worst_pictures(
     scripted["test"] = [one.above(0.5).above(0.0) for one in almost_right(shapes, "test")]
     DETECTION.evaluate(package, shapes, "test", EvaluateOptions(threshold=0.5, samples=0), clean)
     assert len(clean.images) == 1  # the one with the false box at 0.8
+
+
+def test_what_lies_in_a_crowd_is_no_mistake_to_show(shapes: Path) -> None:
+    labels = read_labels(shapes, "test")
+    crowd = np.array([[0, 0, 60, 60]], np.float32), np.array([0])
+    empty = Truth(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    inside = Detections(
+        np.array([[5, 5, 15, 15]], np.float32), np.array([0.9], np.float32), np.array([0])
+    )
+    found = [inside, *[Detections.none()] * (len(labels) - 1)]
+    options = EvaluateOptions()
+    for truth, names in (
+        (empty, [labels.files[0]]),
+        (Truth(empty.boxes, empty.classes, *crowd), []),
+    ):
+        truths = [truth, *[empty] * (len(labels) - 1)]
+        worst = worst_pictures(labels, truths, found, 0.5, options)
+        assert [name for name, _ in worst] == names
 
 
 def test_cocos_figures_are_those_of_pycocotools_on_the_datasets_own_file(
