@@ -77,5 +77,8 @@ def _plot(classes: Sequence[str], statistics: Mapping[str, Any]) -> Any:
         for split, one in statistics.items()
     ]
     return go.Figure(bars).update_layout(
-        barmode="group", xaxis_title="class", yaxis_title="pictures"
+        # Names such as 0, 1, 2 would make it an axis of numbers, without the other classes.
+        barmode="group",
+        xaxis={"title": "class", "type": "category"},
+        yaxis_title="pictures",
     )

@@ -169,7 +169,12 @@ def figures_of(
             )
             for split, figures in statistics.items()
         ]
-    ).update_layout(barmode="group", xaxis_title="class", yaxis_title="boxes")
+    ).update_layout(
+        # Names such as 0, 1, 2 would make it an axis of numbers, without the other classes.
+        barmode="group",
+        xaxis={"title": "class", "type": "category"},
+        yaxis_title="boxes",
+    )
 
     size, aspect, per_picture = go.Figure(), go.Figure(), go.Figure()
     size_edges = np.linspace(0, 1, 41)

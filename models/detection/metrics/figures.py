@@ -139,6 +139,9 @@ def confusion(report: Report) -> Any:
         xaxis_title="said",
         yaxis_title="true",
         yaxis_autorange="reversed",
+        # Classes named 0, 1, 2 would make axes of numbers, on which background has no place.
+        xaxis_type="category",
+        yaxis_type="category",
         title=f"{report.limits}, IoU {report.matches.ious[0]:g}",
     )
     return figure

@@ -192,3 +192,5 @@ def test_every_plot_draws_whatever_there_is(truths: list[Truth], seen: list[Dete
 def test_the_confusion_matrix_is_labelled_with_background_last() -> None:
     figure = {title: drawn for title, _, drawn in figures(judge())}["confusion"]
     assert list(figure.data[0].x) == [*CLASSES, "background"]
+    # Also where classes are called 0, 1, 2.
+    assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("category", "category")

@@ -444,6 +444,7 @@ def test_what_is_reported(source: Source) -> None:
     notes = Notes()
     prepare(source.write(), source.folder.parent / "d", PrepareOptions(), notes)
     assert set(notes.figures) == {"boxes by class", "box size", "box aspect", "boxes per picture"}
+    assert notes.figures["boxes by class"].layout.xaxis.type == "category"
     bars = notes.figures["boxes by class"].data
     assert sum(sum(bar.y) for bar in bars) == 10
     assert notes.tables["set aside"] == [["data/bad.jpg", "the file is empty"]]
