@@ -87,10 +87,15 @@ def f1_by_class(report: Report) -> Any:
 
 
 def precision_recall(report: Report) -> Any:
-    """COCO's precision over recall at IoU 0.5, and the point where the threshold puts a class."""
+    """COCO's precision over recall at IoU 0.5, and the point where the threshold puts a class.
+
+    Without 0.5 among the report's IoUs there are no points: those of another lie off the curves.
+    """
     import plotly.graph_objects as go
 
     figure = go.Figure()
+    ious = report.class_matches.ious
+    half = ious.index(0.5) if 0.5 in ious else None
     recall = np.linspace(0.0, 1.0, 101).tolist()
     for label, name in enumerate(report.classes):
         precision = report.coco.precision50[:, label]
@@ -103,7 +108,9 @@ def precision_recall(report: Report) -> Any:
             mode="lines",
             legendgroup=name,
         )
-        scores = scores_at(report.class_matches, report.thresholds, label=label)
+        if half is None:
+            continue
+        scores = scores_at(report.class_matches, report.thresholds, half, label)
         figure.add_scatter(
             x=[_plain(scores.recall)],
             y=[_plain(scores.precision)],

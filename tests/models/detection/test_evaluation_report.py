@@ -189,6 +189,19 @@ def test_every_plot_draws_whatever_there_is(truths: list[Truth], seen: list[Dete
     assert not any(math.isnan(value) for value in made.values().values())
 
 
+@pytest.mark.parametrize(
+    ("ious", "points"), [([0.9, 0.5], [(1.0, 1.0)] * 2), ([0.5], [(1.0, 1.0)] * 2), ([0.9], [])]
+)
+def test_points_on_precision_over_recall_are_at_its_iou(
+    ious: list[float], points: list[tuple[float, float]]
+) -> None:
+    near = [found([0.9, 0.6], [0, 1], shift=1.0), found([0.3], [1])]
+    drawn = {title: one for title, _, one in figures(judge(seen=near, ious=ious))}
+    traces = drawn["precision and recall"].data
+    assert sum(trace.mode == "lines" for trace in traces) == 2
+    assert [(*t.x, *t.y) for t in traces if t.mode == "markers"] == points
+
+
 def test_the_confusion_matrix_is_labelled_with_background_last() -> None:
     figure = {title: drawn for title, _, drawn in figures(judge())}["confusion"]
     assert list(figure.data[0].x) == [*CLASSES, "background"]
