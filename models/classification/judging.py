@@ -142,7 +142,7 @@ def evaluate(
     values = {
         "accuracy": accuracy(named, labels.truth),
         "f1": mean(each.f1),
-        "precision": mean(each.precision),
+        "precision": each.mean_precision,
         "recall": mean(each.recall),
         "log loss": log_loss(logits, labels.truth, steps.kind, steps.temperature),
         "threshold": threshold,

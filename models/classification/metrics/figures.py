@@ -23,6 +23,14 @@ class ByClass:
     pictures: NDArray[np.int64]
     """That have the class."""
 
+    @property
+    def mean_precision(self) -> float:
+        """Precision over the classes; one that occurs and is never named counts 0, as for F1.
+
+        Left out, it would make a model that names a single class look precise in all of them.
+        """
+        return mean(np.where(self.pictures > 0, np.nan_to_num(self.precision), self.precision))
+
 
 def said(scores: Scores, limits: NDArray[np.float32] | float, several: bool) -> Truth:
     """Say which classes are named: the surest, or all that reach their limit."""

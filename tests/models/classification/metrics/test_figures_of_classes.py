@@ -88,6 +88,15 @@ def test_classes_that_are_absent_have_no_figure() -> None:
     assert np.isnan(accuracy(truth[:0], truth[:0]))
 
 
+def test_a_class_that_is_never_named_lowers_the_mean_precision() -> None:
+    truth = np.array([0, 0, 1, 2])
+    best = np.zeros(4, np.int64)  # one class for all
+    each = by_class(np.eye(4, dtype=bool)[best], np.eye(4, dtype=bool)[truth])
+    wanted = metrics.precision_score(truth, best, average="macro", zero_division=0)
+    assert each.mean_precision == pytest.approx(wanted) == pytest.approx(0.5 / 3)
+    assert np.isnan(each.precision[1:]).all()
+
+
 @pytest.mark.parametrize("heat", [0.4, 1.0, 3.0])
 @pytest.mark.parametrize("kind", ["softmax", "sigmoid"])
 def test_the_temperature_that_spoilt_logits_is_found(heat: float, kind: str) -> None:
