@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 from PIL import Image as PillowImage
 
+from models.deployment.standalone.decoding import decoded
 from models.reporting import Image
 from models.serving.refusal import bad_request
 
@@ -16,7 +17,7 @@ _MOST_SCANS = 200
 
 
 def decode_picture(data: bytes, most_pixels: float) -> Image:
-    """Decode a JPEG or PNG file, its EXIF rotation applied.
+    """Decode a JPEG or PNG file, its EXIF rotation applied, transparent parts white.
 
     Size and completeness are read off the file before a pixel is decoded.
 
@@ -42,7 +43,7 @@ def decode_picture(data: bytes, most_pixels: float) -> Image:
     if not (_whole_jpeg(data) if kind == "JPEG" else _whole_png(data)):
         raise bad_request("the picture is cut off or broken")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        image = decoded(np.frombuffer(data, np.uint8))
     except cv2.error:
         image = None
     if image is None or sorted(image.shape[:2]) != sorted((width, height)):

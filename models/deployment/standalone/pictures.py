@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.deployment.standalone.decoding import decoded
 from models.images import Image
 
 # Read by OpenCV when it first decodes a picture: what is larger is refused, not decoded.
@@ -38,7 +39,7 @@ def find_pictures(sources: Sequence[str]) -> Iterator[tuple[Path, Path]]:
 
 
 def read_picture(file: Path) -> Image:
-    """Decode a picture as RGB, its EXIF rotation applied.
+    """Decode a picture as RGB, its EXIF rotation applied, transparent parts white.
 
     Raises:
         ValueError: the file can't be read, is no picture, or has over 200 million pixels.
@@ -50,7 +51,7 @@ def read_picture(file: Path) -> Image:
     except OSError as error:
         raise ValueError(f"{file} can't be read: {error.strerror}") from error
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+        image = decoded(data) if data.size else None
     except cv2.error as error:
         reason = "it has too many pixels" if "pixels" in str(error).lower() else "it is broken"
         raise ValueError(f"{file} can't be decoded: {reason}") from error
