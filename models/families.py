@@ -298,7 +298,8 @@ class Family(Protocol):
 
         Returns:
             By name: `count` (B,) int32, how many results each picture has, then tensors with the
-            results of all pictures one behind the other; texts as objects.
+            results of all pictures one behind the other; texts as objects. One that begins with
+            `character_` has an entry for each character, as many for a result as `lengths` says.
         """
 
     def input_step(self, card: ModelCard) -> int | None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from models.runtimes.engines import library
 
 ADDRESS: Final = "http://HOST:PORT/v2/models/NAME"
+OF_CHARACTERS: Final = "character_"
+"""Begins the names of tensors with an entry for each character; see `Family.result_tensors`."""
 _URL = re.compile(
     r"(https?)://([^/?#\s]+(?:/[^?#\s]+?)?)/v2/models/([^/?#\s]+)(?:/versions/([^/?#\s]+))?/?"
 )
@@ -123,7 +125,8 @@ class ModelClient:
 
         Returns:
             For each picture its results by name; of detection: `boxes` (N, 4) xyxy in pixels,
-            `scores`, `classes`, `names` (N,).
+            `scores`, `classes`, `names` (N,); of reading: `texts` (1,), `character_scores` (as
+            many as the text has characters,) and more.
 
         Raises:
             ValueError: the server refused, or didn't answer in time.
@@ -138,13 +141,14 @@ class ModelClient:
         parameters = {} if threshold is None else {"threshold": threshold}
         found = self.infer({"picture": picture}, names, parameters)
         tensors = dict(zip(names, found, strict=True))
-        ends = np.cumsum(tensors.pop("count"))[:-1]
+        counts = tensors.pop("count")
         texts = {
             name: np.array([text.decode() for text in array], np.object_)
             for name, array in tensors.items()
             if array.dtype == np.object_
         }
-        parts = {name: np.split(array, ends) for name, array in {**tensors, **texts}.items()}
+        ends = _ends(tensors, counts)
+        parts = {name: np.split(a, ends(name)) for name, a in {**tensors, **texts}.items()}
         return [{name: part[i] for name, part in parts.items()} for i in range(len(files))]
 
     def close(self) -> None:
@@ -186,6 +190,22 @@ class ModelClient:
                 **secure,
             )
         return self._local.client
+
+
+def _ends(
+    tensors: Mapping[str, NDArray[Any]], counts: NDArray[Any]
+) -> Callable[[str], NDArray[Any]]:
+    """Say by a tensor's name where the part of each picture but the last ends in it.
+
+    Most tensors have one entry for each result; those of characters have as many as `lengths` says.
+    """
+    results = np.cumsum(counts)
+    characters = np.concatenate([[0], np.cumsum(tensors.get("lengths", np.zeros(0, np.int32)))])
+
+    def ends(name: str) -> NDArray[Any]:
+        return (characters[results] if name.startswith(OF_CHARACTERS) else results)[:-1]
+
+    return ends
 
 
 def _trust(cafile: str | None = None) -> Any:

@@ -66,18 +66,25 @@ class Running:
 
 
 Start = Callable[..., Running]
-"""`start(runtime=..., tls=(certificate, key), port=..., **options of the service)`"""
+"""`start(runtime=..., tls=(certificate, key), port=..., package=...,
+**options of the service)`"""
 
 
 @pytest.fixture(scope="session")
-def start_service(exported: Path) -> Iterator[Start]:
+def start_service(request: pytest.FixtureRequest) -> Iterator[Start]:
     """Start services; `start_service(queue=3)`."""
     with contextlib.ExitStack() as ends:
 
         def start(
-            runtime: str = "onnxruntime", tls: Any = None, port: int = 0, **options: Any
+            runtime: str = "onnxruntime",
+            tls: Any = None,
+            port: int = 0,
+            package: Path | None = None,
+            **options: Any,
         ) -> Running:
-            predictor = load_predictor(exported, runtime, "cpu", 1)
+            # Asked for when it's needed: it is trained first.
+            package = package or request.getfixturevalue("exported")
+            predictor = load_predictor(package, runtime, "cpu", 1)
             gate = Gate(predictor.engine)
             predictor.engine = gate
             service = Service(predictor, ServeOptions(**options))
