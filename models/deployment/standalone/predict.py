@@ -6,10 +6,11 @@ import argparse
 import csv
 import importlib.util
 import json
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from models.deployment.standalone.model import StandaloneModel
 from models.deployment.standalone.pictures import find_pictures, read_picture, write_picture
@@ -62,19 +63,21 @@ def _predict(kind: Kind, options: argparse.Namespace) -> int:
     if options.draw and not _there("PIL"):
         raise ValueError("--draw needs Pillow: pip install pillow")
     files = list(find_pictures(options.source))
+    taken = {file.resolve() for file, _ in files}
+    _make_room(options, taken)
     model = kind(threads=options.threads, batch_size=options.batch_size)
     if options.threshold is not None:
         model([], options.threshold)  # refuses a threshold that is none before the first picture
     pictures: list[dict[str, Any]] = []
     table: list[list[Any]] = []
-    taken = {file.resolve() for file, _ in files}
     for file, name, image, found in _results(model, files, options):
         rows = model.rows(found)
         height, width = image.shape[:2]
-        pictures.append({"file": str(file), "width": width, "height": height, "results": rows})
-        table += [[str(file), *(row[column] for column in kind.columns)] for row in rows]
+        shown = _shown(file)
+        pictures.append({"file": shown, "width": width, "height": height, "results": rows})
+        table += [[shown, *(row[column] for column in kind.columns)] for row in rows]
         counts = ", ".join(f"{count} {name}" for name, count in model.tally(found).items())
-        sys.stdout.write(f"{file}: {counts or '-'}\n")
+        _say(f"{shown}: {counts or '-'}", sys.stdout)
         if options.draw:
             target = _free(options.draw / name.with_suffix(".jpg"), taken)
             write_picture(model.draw(image, found), target)
@@ -103,6 +106,37 @@ def _results(
             yield file, name, image, one
 
 
+def _make_room(options: argparse.Namespace, sources: Set[Path]) -> None:
+    """Refuse places that can't be written before anything is looked at, not after it all.
+
+    Raises:
+        ValueError: a folder, a picture, or one file for two things.
+        OSError: the disk refuses it.
+    """
+    taken = set(sources)
+    for name in ("json", "csv"):
+        file = getattr(options, name)
+        if file is None:
+            continue
+        if file.is_dir():
+            raise ValueError(f"--{name} {file}: that is a folder; name a file in it")
+        if file.exists() and not file.is_file():
+            continue  # a device or a pipe
+        if file.resolve() in taken:
+            raise ValueError(f"--{name} {file}: that is a picture or the other table already")
+        taken.add(file.resolve())
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise ValueError(f"--{name} {file}: it can't be written")
+    if options.draw:
+        options.draw.mkdir(parents=True, exist_ok=True)
+
+
+def _shown(file: Path) -> str:
+    """Write a name that may hold any bytes."""
+    return str(file).encode("utf-8", "backslashreplace").decode()
+
+
 def _there(library: str) -> bool:
     try:
         return importlib.util.find_spec(library) is not None
@@ -120,5 +154,8 @@ def _free(wanted: Path, taken: set[Path]) -> Path:
     return target
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+def _say(line: str, stream: TextIO | None = None) -> None:
+    """Print a line, with codes for signs that the terminal doesn't know."""
+    stream = stream or sys.stderr
+    encoding = stream.encoding or "utf-8"
+    stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
