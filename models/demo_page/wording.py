@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from models.demo_page.running import Times
-from models.families import Presenter
+from models.families import Presenter, family
 from models.package import ModelPackage
 
 STYLE = """
@@ -24,8 +24,9 @@ footer {display: none !important;}
 def heading(package: ModelPackage) -> str:
     """Say in markdown which model this is."""
     card = package.card
+    options = family(card.family).card_terms().effective(card.network)
     network = " ".join(
-        escape(str(card.network[key])) for key in ("name", "backbone") if card.network.get(key)
+        escape(str(options[key])) for key in ("name", "backbone") if options.get(key)
     )
     name = escape(card.lineage.dataset.name or "Model")
     size = f"{card.preprocessing.width} × {card.preprocessing.height}"

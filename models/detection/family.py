@@ -173,6 +173,7 @@ class Detection:
 
     def card_terms(self) -> CardTerms:
         """Speak of objects, average precision and boxes found."""
+        from models.detection.networks.options import effective
         from models.model_card.terms import CardTerms
 
         return CardTerms(
@@ -181,6 +182,7 @@ class Detection:
             things="objects",
             counted="boxes",
             empty="without objects",
+            effective=effective,
         )
 
     def standalone(self, card: ModelCard) -> Standalone:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from models.model_card.blocks import Block, Heading, Paragraph
+from models.model_card.terms import CardTerms
 from models.package import ModelCard
 
 _ALWAYS_TOLD = ("batch_size", "optimizer.lr", "precision", "seed")
@@ -13,9 +14,10 @@ _OF_THE_MACHINE = ("cache.", "checkpoint_", "device", "samples.", "threads", "wo
 """Starts of options that change nothing in what is learned."""
 
 
-def recipe(card: ModelCard) -> Iterator[Block]:
+def recipe(card: ModelCard, terms: CardTerms) -> Iterator[Block]:
     """Write the section."""
-    options = {key: value for key, value in card.network.items() if isinstance(value, str | int)}
+    network = terms.effective(card.network)
+    options = {key: value for key, value in network.items() if isinstance(value, str | int)}
     yield Heading("Recipe")
     yield Paragraph("Network: " + ", ".join(f"{key} {v}" for key, v in options.items()) + ".")
     yield from _training(card)

@@ -28,7 +28,7 @@ def sections(card: ModelCard, evidence: Evidence) -> list[Block]:
         *_speed(evidence),
         *_by_class(evidence, terms),
         *_limits(card, evidence, terms),
-        *recipe(card),
+        *recipe(card, terms),
         *_files(card),
         *_licence(card),
         *_lineage(card, evidence),
@@ -40,7 +40,7 @@ def _summary(card: ModelCard, terms: CardTerms) -> Iterator[Block]:
     more = f" and {len(names) - _MOST_CLASSES} more" if len(names) > _MOST_CLASSES else ""
     size = f"{card.preprocessing.width} x {card.preprocessing.height}"
     yield Paragraph(
-        f"Task: {card.family}. Network: {_network(card)}. Input: RGB, {size} pixels "
+        f"Task: {card.family}. Network: {_network(card, terms)}. Input: RGB, {size} pixels "
         f"({card.preprocessing.resize_mode})."
         + (f" {terms.classes}: {', '.join(names[:_MOST_CLASSES])}{more}." if names else "")
     )
@@ -245,9 +245,10 @@ def machine(hardware: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _network(card: ModelCard) -> str:
+def _network(card: ModelCard, terms: CardTerms) -> str:
+    network = terms.effective(card.network)
     keys = ("name", "backbone", "architecture")
-    return " ".join(str(card.network[key]) for key in keys if card.network.get(key)) or "unnamed"
+    return " ".join(str(network[key]) for key in keys if network.get(key)) or "unnamed"
 
 
 def _column_order(column: tuple[str, str]) -> tuple[int, str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ class CardTerms:
     """What a class is called."""
     classes: str = "Classes"
     """What classes are called, at the start of a sentence."""
+    effective: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+    """Picks those of a package's `network` options that its network has a use for."""
 
     def in_class(self, statistics: Mapping[str, Any], name: str) -> int:
         """Read how many things of a class a split has, off its statistics."""

@@ -146,6 +146,7 @@ class Ocr:
     def card_terms(self) -> CardTerms:
         """Speak of lines, their texts and the characters in them."""
         from models.model_card.terms import CardTerms
+        from models.ocr.networks.options import effective
 
         return CardTerms(
             figures=("exact_match", "cer", "edit_distance", "precision", "coverage"),
@@ -156,6 +157,7 @@ class Ocr:
             classes_key="characters",
             a_class="character",
             classes="Characters",
+            effective=effective,
         )
 
     def standalone(self, card: ModelCard) -> Standalone:

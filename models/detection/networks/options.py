@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -144,6 +145,19 @@ class NetworkOptions(Options):
                     f"nothing worth keeping"
                 )
         return self
+
+
+def effective(network: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out of a package's network options what is another network's, and name the backbone."""
+    try:
+        entry = find(str(network.get("name")))
+    except ValueError:  # of another version
+        return network
+    names = ("name", "image_size", "weights", *entry.options)
+    found = {name: value for name, value in network.items() if name in names}
+    if found.get("backbone") == "auto":
+        found["backbone"] = entry.auto_backbone
+    return found
 
 
 def _own(entry: Entry) -> dict[str, int]:

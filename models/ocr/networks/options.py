@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -22,6 +23,14 @@ OWN: dict[str, tuple[str, ...]] = {
     "svtr": ("widths", "depths", "attention", "rates"),
 }
 """Options that only one network has."""
+
+
+def effective(network: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out of a package's network options what is another network's."""
+    others = {
+        name for other, names in OWN.items() if other != network.get("name") for name in names
+    }
+    return {name: value for name, value in network.items() if name not in others}
 
 
 class NetworkOptions(Options):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from models.benchmark.hardware import hardware
 from models.benchmark.record import BenchmarkRecord, Latency, Row
+from models.demo_page.wording import heading
 from models.families import family
 from models.model_card import CardPicture, Evidence, html, markdown, read_evidence
 from models.model_card.charts import confusion, curves
@@ -204,6 +206,35 @@ def test_the_recipe_names_what_was_chosen(full: ModelCard) -> None:
         "\\[0.5, 1\\]. The other 2 options are at their defaults" in text
     )
     assert "Training:" not in markdown(full, "things")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told", "untold"),
+    [
+        ("ocr", {"name": "svtr"}, ["svtr", "attention 2"], ["mobilenet", "recurrent", "hidden"]),
+        ("ocr", {"name": "crnn"}, ["crnn mobilenetv4_conv_small_050", "hidden 128"], ["attention"]),
+        ("detection", {"name": "dfine"}, ["dfine resnet10t", "queries 100"], ["auto"]),
+        ("detection", {"name": "yolox"}, ["yolox resnet10t"], ["auto", "queries", "decoder_"]),
+        ("detection", {"name": "dfine-n"}, ["dfine-n", "image_size 640"], ["auto", "backbone"]),
+    ],
+)
+def test_only_options_that_the_network_has_are_told(
+    name: str, options: dict[str, Any], told: list[str], untold: list[str], package: ModelPackage
+) -> None:
+    kind = family(name)
+    network = kind.train_options.model_validate({"network": options}).network  # type: ignore[attr-defined]
+    card = package.card.model_copy(
+        update={"family": name, "network": network.model_dump(mode="json")}
+    )
+    text = markdown(card, "thing", Evidence())
+    lines = [line for line in text.splitlines() if "Network: " in line]
+    assert len(lines) == 2
+    for word in told:
+        assert any(word in line for line in lines)
+    assert not [word for word in untold if any(word in line for line in lines)]
+    page = heading(replace(package, card=card))
+    assert told[0] in page
+    assert not [word for word in untold if word in page]
 
 
 def test_places_of_the_machine_that_made_it_are_not_told(full: ModelCard) -> None:
