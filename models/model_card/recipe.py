@@ -31,8 +31,10 @@ def _training(card: ModelCard) -> Iterator[Block]:
     done, options = card.training, card.training.options
     if done.epochs is not None:
         took = f" in {_duration(done.seconds)}" if done.seconds else ""
+        # Whole epochs are counted; a cap on steps or time may end one in its midst.
+        part = " and a part of the next" if (done.best_epoch or 0) > done.epochs else ""
         best = f"; the weights are those of epoch {done.best_epoch}" if done.best_epoch else ""
-        yield Paragraph(f"Trained for {count(done.epochs, 'epoch')}{took}{best}.")
+        yield Paragraph(f"Trained for {count(done.epochs, 'epoch')}{part}{took}{best}.")
     shown = [name for name in dict.fromkeys((*_ALWAYS_TOLD, *done.chosen)) if name in options]
     shown = [name for name in shown if not name.startswith(_OF_THE_MACHINE)]
     if shown:

@@ -206,6 +206,9 @@ def test_the_recipe_names_what_was_chosen(full: ModelCard) -> None:
         "\\[0.5, 1\\]. The other 2 options are at their defaults" in text
     )
     assert "Training:" not in markdown(full, "things")
+    capped = full.model_copy(update={"training": Training(epochs=1, best_epoch=2, seconds=300)})
+    said = "Trained for 1 epoch and a part of the next in 5 min; the weights are those of epoch 2."
+    assert said in markdown(capped, "things")
 
 
 @pytest.mark.parametrize(
