@@ -44,8 +44,15 @@ def _artifact(reference: str, name: str) -> Path:
     folder = on_disk(reference)
     if folder is None:
         from agent.stack import activate
+        from components.run.start import connect
 
         activate()
+        try:
+            connect()
+        except ValueError as error:
+            raise ValueError(
+                f"'{reference}' is no folder here, and a task's id needs a server: {error}"
+            ) from None
         from components.run.tracked import fetch_artifact
 
         return fetch_artifact(reference, name)

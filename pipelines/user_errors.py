@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
@@ -31,6 +32,25 @@ def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
             raise
 
     return wrapped
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Say in one line that a place which a user named can't be written.
+
+    Raises:
+        ValueError: it can't.
+    """
+    from components.failure import full_disk
+
+    try:
+        yield
+    except OSError as error:
+        if full_disk(error):
+            raise
+        where = error.filename2 or error.filename
+        inside = f"{where}: " if where and Path(where) != place else ""
+        raise ValueError(f"{place} can't be written: {inside}{error.strerror or error}") from error
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.user_errors import one_line_errors
+from pipelines.user_errors import one_line_errors, writing
 
 _PRECISIONS = ("float32", "float16", "bfloat16", "int8", "mixed")
 
@@ -71,16 +71,17 @@ def package(
         card = loaded.card
         name = card.lineage.dataset.name or "model"
         evidence = evidence_of(evaluation, benchmark, (copy.id, *card.lineage.parents))
-        done = pack(
-            loaded,
-            out,
-            runtime=runtime,
-            precision=precision,  # type: ignore[arg-type]
-            documents={
-                "model_card.md": markdown(card, name, evidence),
-                "model_card.html": html(card, name, evidence),
-            },
-        )
+        with writing(out):
+            done = pack(
+                loaded,
+                out,
+                runtime=runtime,
+                precision=precision,  # type: ignore[arg-type]
+                documents={
+                    "model_card.md": markdown(card, name, evidence),
+                    "model_card.html": html(card, name, evidence),
+                },
+            )
     click.echo(f"{done.path}: {done.artifact} for {done.runtime}, {done.bytes / 1e6:.1f} MB")
 
 

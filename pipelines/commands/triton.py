@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pipelines.model_source import opened_model
-from pipelines.user_errors import one_line_errors
+from pipelines.user_errors import one_line_errors, writing
 
 _REPOSITORY = click.argument(
     "repository", type=click.Path(exists=True, file_okay=False, path_type=Path)
@@ -89,7 +89,8 @@ def make(model: str, repository: Path, **settings: Any) -> None:
     wanted = TritonModel(**settings)
     with opened_model(model) as copy:
         package = ModelPackage.load(copy.folder)
-        folder = write_model(package, repository, wanted)
+        with writing(repository):
+            folder = write_model(package, repository, wanted)
     click.echo(f"{folder}: {', '.join(_listing(folder))}")
 
 

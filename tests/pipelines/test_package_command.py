@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -22,6 +25,8 @@ from models.package import (
     zip_package,
 )
 from pipelines.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -178,3 +183,31 @@ def test_a_mistake_is_one_line(
     result = CliRunner().invoke(main, ["package", model, *out, *options])
     assert result.exit_code == 1
     assert line in result.output and result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["package", "MODEL", "--out"], ["triton", "make", "MODEL"]])
+def test_a_place_that_cannot_be_written_is_one_line(
+    package: Path, words: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "out"
+    words = [word.replace("MODEL", str(package)) for word in words]
+    result = CliRunner().invoke(main, [*words, str(place)])
+    assert result.exit_code == 1
+    assert f"{place} can't be written: " in result.output and result.output.count("\n") == 1
+
+
+def test_a_run_without_a_server_is_one_line(package: Path, tmp_path: Path) -> None:
+    away = {"HOME": str(tmp_path), "CLEARML_CONFIG_FILE": str(tmp_path / "none.conf")}
+    keep = {name: value for name, value in os.environ.items() if not name.startswith("CLEARML")}
+    words = ["package", str(package), "--out", str(tmp_path / "out"), "--evaluation", "f" * 32]
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *words],
+        env={**keep, **away, "SIGHTLINE_HOME": str(tmp_path / "state")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "a task's id needs a server" in done.stderr and done.stderr.count("\n") == 1
