@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from pipelines.model_source import opened_model
 from pipelines.user_errors import one_line_errors
 
 _OUTPUTS = ("pictures", "videos", "frames", "crops", "yolo", "coco", "csv", "jsonl")
 _INTERRUPTED = 130
+_READ = ("padding", "turns", "threshold")
+"""Options of `--read`, each as `--read-NAME`."""
 
 
 @click.command()
@@ -126,6 +129,7 @@ def predict(
     from models.prediction.predict import predict as run
     from pipelines.terminal import Terminal
 
+    _refuse_idle(reader, given["save"])
     options = _options(given)
     with (
         opened_model(model) as copy,
@@ -156,6 +160,24 @@ def predict(
         sys.exit(1)
 
 
+def _refuse_idle(reader: str | None, save: str) -> None:
+    """Refuse options that would do nothing, since something else is missing.
+
+    Raises:
+        ValueError: there is one.
+    """
+    saved = {name.strip() for name in save.split(",")}
+    needed = {
+        "crop_padding": ("--save crops", "crops" in saved),
+        "yolo_scores": ("--save yolo", "yolo" in saved),
+        **{f"read_{name}": ("--read", reader is not None) for name in _READ},
+    }
+    context = click.get_current_context()
+    for name, (other, there) in needed.items():
+        if not there and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise ValueError(f"--{name.replace('_', '-')} has no effect without {other}")
+
+
 @contextmanager
 def _second(reader: str | None) -> Iterator[Any]:
     """Open the package of `--read`."""
@@ -179,7 +201,7 @@ def _options(given: dict[str, Any]) -> Any:
     from models.prediction.options import PredictionOptions
 
     given["crop"] = {"padding": given.pop("crop_padding")}
-    given["read"] = {name: given.pop(f"read_{name}") for name in ("padding", "turns", "threshold")}
+    given["read"] = {name: given.pop(f"read_{name}") for name in _READ}
     given["yolo"] = {"scores": given.pop("yolo_scores")}
     given["save"] = tuple(name.strip() for name in given["save"].split(",") if name.strip())
     try:
