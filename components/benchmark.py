@@ -69,12 +69,13 @@ def benchmark(config: BenchmarkConfig, run: Run) -> BenchmarkResult:
         GateError: no form stands what the gate asks, with the figures.
     """
     from models.benchmark.figures import with_figures
-    from models.benchmark.gate import judge
+    from models.benchmark.gate import check, judge
     from models.benchmark.measuring import benchmark as measure
     from models.package import ModelPackage
 
     options = STAGE.part(config, BenchmarkOptions)
     assert isinstance(options, BenchmarkOptions)
+    check(config.gate, options)
     data = prepared_dataset(run, config.dataset, config.family)
     data.need(options.split)
     model = run.model(config.model)

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.benchmark.options import GateOptions
+from models.benchmark.options import BenchmarkOptions, GateOptions
 from models.benchmark.record import BenchmarkRecord, Row
+
+
+def check(gate: GateOptions, options: BenchmarkOptions) -> None:
+    """Refuse what can't be judged before minutes go into measuring it.
+
+    Raises:
+        ValueError: the gate asks for accuracy, and none is measured.
+    """
+    if gate.minimum is not None and not options.metric_pictures:
+        raise ValueError(
+            f"a least accuracy of {gate.minimum:g} is asked for, and accuracy isn't measured on 0 "
+            f"pictures"
+        )
 
 
 def judge(gate: GateOptions, record: BenchmarkRecord) -> tuple[bool, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.model_source import opened_model
-from pipelines.user_errors import one_line_errors
+from pipelines.user_errors import one_line_errors, writing
 
 if TYPE_CHECKING:
     from models.benchmark import BenchmarkRecord
@@ -102,7 +102,7 @@ def _benchmark(
 ) -> None:
     from models.benchmark import read_record
     from models.benchmark.figures import with_figures
-    from models.benchmark.gate import judge
+    from models.benchmark.gate import check, judge
     from models.benchmark.measuring import benchmark as measure
     from models.package import ModelPackage
     from pipelines.benchmark_table import show
@@ -112,6 +112,10 @@ def _benchmark(
         raise ValueError("--write needs the folder of a model package: others are left as they are")
     if output is not None and output.exists() and any(output.iterdir()):
         raise ValueError(f"--output: {output} is not empty; name a new folder")
+    check(gate, options)
+    if output is not None:
+        with writing(output):  # now, not after all has been measured
+            output.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
         folder = opened.enter_context(opened_model(model)).folder
         held: Path | BenchmarkRecord | None = None
@@ -146,7 +150,6 @@ def _keep(record: BenchmarkRecord, folder: Path) -> None:
     from models.benchmark.plots import accuracy_plot, throughput_plot
     from models.benchmark.tables import csv_text, forms_table, throughput_table
 
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "benchmark.json").write_text(record.model_dump_json(indent=2), encoding="utf-8")
     for name, table, figure in (
         ("forms", forms_table(record), accuracy_plot(record)),

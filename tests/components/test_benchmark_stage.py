@@ -130,6 +130,7 @@ def test_the_gate_ends_the_stage_with_the_figures_after_they_are_kept(
         ({"runtimes": "torch"}, "none of them runs what is there: model.onnx (onnx)"),
         ({"batches": "1,1"}, "batches: expected none twice"),
         ({"rounds": "0"}, "rounds: "),
+        ({"gate.minimum": "0.5", "metric_pictures": "0"}, "accuracy isn't measured on 0 pictures"),
     ],
 )
 def test_a_users_mistake_is_one_line(

@@ -72,6 +72,8 @@ def test_a_baseline_and_a_zip_and_a_gate(
         (("--baseline", "DATA"), "is no model package: it has no model.json"),
         (("--baseline", "DATA/dataset.json"), "is no benchmark record"),
         (("--output", "DATA"), "is not empty; name a new folder"),
+        (("--output", "DATA/dataset.json/out"), "can't be written: Not a directory"),
+        (("--minimum", 0.9, "--pictures", 0), "accuracy isn't measured on 0 pictures"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -86,6 +88,7 @@ def test_a_mistake_is_one_line(
     said = [text for text in done.output.splitlines() if text.startswith("Error: ")]
     assert len(said) == 1 and line in said[0], done.output
     assert "Traceback" not in done.output
+    assert "p50" not in done.output, "it is said before anything is measured"
 
 
 def test_help_loads_nothing_heavy_and_keeps_its_lines() -> None:
