@@ -17,6 +17,7 @@ from models.deployment.standalone.pictures import find_pictures, read_picture, w
 from models.images import Image
 
 Kind = type[StandaloneModel[Any]]
+_INTERRUPTED = 130
 _Seen = tuple[Path, Path, Image, Any]
 
 
@@ -28,7 +29,8 @@ def main(kind: Kind, arguments: Sequence[str] | None = None) -> int:
         arguments: of the command line; None takes the process's own.
 
     Returns:
-        The exit code: 0 done, 1 some pictures couldn't be read, 2 nothing could be done.
+        The exit code: 0 done, 1 some pictures couldn't be read, 2 nothing could be done, 130 ended
+        by Ctrl-C, with the tables of what was found until then.
     """
     options = _parser(kind).parse_args(arguments)
     try:
@@ -70,23 +72,29 @@ def _predict(kind: Kind, options: argparse.Namespace) -> int:
         model([], options.threshold)  # refuses a threshold that is none before the first picture
     pictures: list[dict[str, Any]] = []
     table: list[list[Any]] = []
-    for file, name, image, found in _results(model, files, options):
-        rows = model.rows(found)
-        height, width = image.shape[:2]
-        shown = _shown(file)
-        pictures.append({"file": shown, "width": width, "height": height, "results": rows})
-        table += [[shown, *(row[column] for column in kind.columns)] for row in rows]
-        counts = ", ".join(f"{count} {name}" for name, count in model.tally(found).items())
-        _say(f"{shown}: {counts or '-'}", sys.stdout)
-        if options.draw:
-            target = _free(options.draw / name.with_suffix(".jpg"), taken)
-            write_picture(model.draw(image, found), target)
+    stopped = False
+    try:
+        for file, name, image, found in _results(model, files, options):
+            rows = model.rows(found)
+            height, width = image.shape[:2]
+            shown = _shown(file)
+            pictures.append({"file": shown, "width": width, "height": height, "results": rows})
+            table += [[shown, *(row[column] for column in kind.columns)] for row in rows]
+            counts = ", ".join(f"{count} {name}" for name, count in model.tally(found).items())
+            _say(f"{shown}: {counts or '-'}", sys.stdout)
+            if options.draw:
+                target = _free(options.draw / name.with_suffix(".jpg"), taken)
+                write_picture(model.draw(image, found), target)
+    except KeyboardInterrupt:
+        stopped = True  # what was found until now is worth its table
     if options.json:
         text = json.dumps({"threshold": options.threshold, "pictures": pictures}, indent=1)
         options.json.write_text(text + "\n", encoding="utf-8")
     if options.csv:
         with options.csv.open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream).writerows([["file", *kind.columns], *table])
+    if stopped:
+        return _INTERRUPTED
     return 1 if len(pictures) < len(files) else 0
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -93,3 +94,25 @@ def test_a_terminal_may_know_few_signs(
     assert main(Detector, [str(odd)]) == 0
     out.seek(0)
     assert "pr\\xfcfung.png" in out.read()
+
+
+def test_ctrl_c_keeps_what_was_found(picture: Path, tmp_path: Path) -> None:
+    class Interrupted(Detector):
+        def tally(self, result: Any) -> Any:
+            if self.seen:
+                raise KeyboardInterrupt
+            self.seen = True
+            return super().tally(result)
+
+        seen = False
+
+    for name in ("b.png", "c.png"):
+        shutil.copyfile(picture, tmp_path / name)
+    pictures = [str(tmp_path / name) for name in ("a.png", "b.png", "c.png")]
+    table, text = tmp_path / "t.csv", tmp_path / "t.json"
+    words = [*pictures, "--csv", str(table), "--json", str(text), "--threshold", "0"]
+    assert main(Interrupted, words) == 130
+    files = [one["file"] for one in json.loads(text.read_text())["pictures"]]
+    assert files == pictures[:2]
+    with table.open(newline="") as file:
+        assert {row["file"] for row in csv.DictReader(file)} == set(files)
