@@ -18,7 +18,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff",
 
 
 def find_pictures(sources: Sequence[str]) -> Iterator[tuple[Path, Path]]:
-    """List pictures: the files named, and all below the folders named.
+    """List pictures: the files named, and all below the folders named but hidden ones.
 
     Returns:
         Each file, and its path below the folder it was found in (its name for a file named).
@@ -28,7 +28,7 @@ def find_pictures(sources: Sequence[str]) -> Iterator[tuple[Path, Path]]:
     """
     for source in map(Path, sources):
         if source.is_dir():
-            found = sorted(p for p in source.rglob("*") if p.suffix.lower() in SUFFIXES)
+            found = sorted(p for p in source.rglob("*") if _is_picture(p.relative_to(source)))
             if not found:
                 raise ValueError(f"{source} holds no pictures")
             yield from ((path, path.relative_to(source)) for path in found if path.is_file())
@@ -36,6 +36,12 @@ def find_pictures(sources: Sequence[str]) -> Iterator[tuple[Path, Path]]:
             yield source, Path(source.name)
         else:
             raise ValueError(f"{source}: there is no such file or folder")
+
+
+def _is_picture(below: Path) -> bool:
+    """Tell by the name; hidden are thumbnails, and what a Mac puts beside each file it copies."""
+    hidden = any(part.startswith(".") for part in below.parts)
+    return not hidden and below.suffix.lower() in SUFFIXES
 
 
 def read_picture(file: Path) -> Image:

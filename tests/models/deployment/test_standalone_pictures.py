@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from models.data.pictures import plain_rgb
-from models.deployment.standalone.pictures import read_picture
+from models.deployment.standalone.pictures import find_pictures, read_picture
 
 INK = np.zeros((60, 80, 4), np.uint8)
 """Black below all that can't be seen through, and below the rest too, as programs write it."""
@@ -45,3 +45,15 @@ def test_transparent_parts_are_white(
     assert (
         expected[0, 0] == (0 if picture.mode == "RGB" and "transparency" not in more else 255)
     ).all()
+
+
+def test_hidden_files_are_passed_over_unless_named(tmp_path: Path) -> None:
+    for name in ("a.jpg", "._a.jpg", "sub/b.PNG", ".thumbnails/a.jpg", "sub/.cache/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [below.as_posix() for _, below in find_pictures([str(tmp_path)])]
+    assert found == ["a.jpg", "sub/b.PNG"]
+    hidden = tmp_path / "._a.jpg"
+    assert list(find_pictures([str(hidden)])) == [(hidden, Path("._a.jpg"))]
+    inside = tmp_path / ".thumbnails"
+    assert [below.name for _, below in find_pictures([str(inside)])] == ["a.jpg"]
