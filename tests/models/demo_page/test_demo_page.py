@@ -218,6 +218,7 @@ def test_a_predictor_is_asked_by_one_thread_at_a_time(
             if alone:
                 inside.release()
 
+    served.runners.load(CHOICE)  # which asks once by itself
     monkeypatch.setattr(Predictor, "__call__", watched)
     image = np.zeros((40, 40, 3), np.uint8)
 
