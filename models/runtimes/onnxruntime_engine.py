@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ class OnnxRuntimeEngine:
         self.device = used.removesuffix("ExecutionProvider").lower()
         self._input = package.card.input.name
         self._outputs = [output.name for output in self._described(package)]
+        self._check(package, file)
 
     def __call__(self, inputs: NDArray[np.uint8]) -> Outputs:
         """Run one batch."""
@@ -68,6 +70,32 @@ class OnnxRuntimeEngine:
     def close(self) -> None:
         """Free the session."""
         self._session = None
+
+    def _check(self, package: ModelPackage, file: Path) -> None:
+        """Hold the file against `model.json` now, not when the first picture comes.
+
+        Raises:
+            ValueError: it takes or gives something else.
+        """
+        inputs = {one.name: one.shape for one in self._session.get_inputs()}
+        wanted = list(package.card.input.shape)
+        # What isn't fixed is a name or None; the batch is any number's affair.
+        takes = [
+            other if isinstance(other, int) else size
+            for size, other in zip(wanted[1:], inputs.get(self._input, wanted)[1:], strict=False)
+        ]
+        if list(inputs) != [self._input] or takes != wanted[1:]:
+            found = ", ".join(f"{name} {shape}" for name, shape in inputs.items())
+            raise ValueError(
+                f"{file} is another model than model.json says: it takes {found}, not "
+                f"{self._input} {wanted}"
+            )
+        gives = [one.name for one in self._session.get_outputs()]
+        if missing := [name for name in self._outputs if name not in gives]:
+            raise ValueError(
+                f"{file} is another model than model.json says: it gives {', '.join(gives)}, and "
+                f"no {missing[0]}"
+            )
 
     def _described(self, package: ModelPackage) -> Sequence[Output]:
         return package.card.outputs

@@ -246,3 +246,32 @@ def test_an_absurd_network_is_not_built(
         family("detection").network(evil, {})
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def narrower(graph: Any) -> None:
+    graph.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 48
+
+
+def renamed(graph: Any) -> None:
+    graph.graph.input[0].name = graph.graph.node[0].input[0] = "pictures"
+
+
+def without_boxes(graph: Any) -> None:
+    del graph.graph.output[1], graph.graph.node[-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (narrower, "it takes images ['batch', 64, 48, 3], not images ['batch', 64, 96, 3]"),
+        (renamed, "it takes pictures"),
+        (without_boxes, "it gives logits, and no boxes"),
+    ],
+)
+def test_an_onnx_file_of_another_model_is_told_when_it_is_opened(
+    bright: ModelPackage, tmp_path: Path, change: Callable[[Any], None], words: str
+) -> None:
+    graph = onnx.load(bright.sources["model.onnx"])
+    change(graph)
+    said = refused(repacked(bright, graph, tmp_path / "other"))
+    assert "another model than model.json says" in said and words in said
