@@ -26,9 +26,10 @@ _LINE_SECONDS = 2.0
 """How often the last line of a running stage is read."""
 _EVENTS_READ = 20
 _NOISE = re.compile(
-    r" - clearml|ClearML Monitor|pulled from|^(sdk|agent|api)\.|NVML|Warning: |\[\d+:\d+<\d+:\d+"
+    r" - clearml|ClearML Monitor|pulled from|^(sdk|agent|api)\.|NVML|Warning: |\[\d+:\d+<"
+    r"|^[IWE]\d{4} \d\d:\d\d:"
 )
-"""Lines of the SDK and the agent, their upload bars among them, that say nothing about a stage."""
+"""Lines that say nothing about a stage: of the SDK, the agent, their bars, and PyTorch's log."""
 _PLAIN_LINE_SECONDS = 20.0
 """How often a log shows it."""
 _COLOURS = {
@@ -132,28 +133,41 @@ def _live(watcher: Watcher, console: Console) -> None:
 
 
 def _plain(watcher: Watcher, console: Console) -> None:
-    said: dict[str, str] = {}
+    sentences, lines = News(), News()
     last_line = 0.0
     while True:
         ended = _patiently(watcher, console)
-        lines = {"": f"the controller is {watcher.status}"}
+        states = {"": f"the controller is {watcher.status}"}
         if watcher.reason and not ended:
-            lines[""] += f": {watcher.reason}"
+            states[""] += f": {watcher.reason}"
         for step in watcher.state.steps.values():
             if step.status != state.PENDING:
-                lines[step.stage] = _sentence(step)
-        for name, line in lines.items():
-            if said.get(name) != line:
-                console.print(line, soft_wrap=True, markup=False)
-        said |= lines
+                states[step.stage] = _sentence(step)
+        for _, sentence in sentences.tell(states):
+            console.print(sentence, soft_wrap=True, markup=False)
         if watcher.lines and time.monotonic() - last_line > _PLAIN_LINE_SECONDS:
             last_line = time.monotonic()
-            for name, line in watcher.lines.items():
-                if line:
-                    console.print(f"{name}: {line}", soft_wrap=True, markup=False)
+            for name, line in lines.tell(watcher.lines):
+                console.print(f"{name}: {line}", soft_wrap=True, markup=False)
         if ended:
             return
         time.sleep(_LOOK_SECONDS)
+
+
+class News:
+    """Keeps a log from saying the same thing of the same subject again and again."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._told: dict[str, str] = {}
+
+    def tell(self, said: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return what was not the last thing told of its subject, and take it as told."""
+        news = [
+            (name, line) for name, line in said.items() if line and line != self._told.get(name)
+        ]
+        self._told |= dict(news)
+        return news
 
 
 def _patiently(watcher: Watcher, console: Console) -> bool:

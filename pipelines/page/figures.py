@@ -19,7 +19,8 @@ def figure_rows(
         The splits that there are; by figure, its values in their order; and the figures that
         belong to no split.
     """
-    parts = {name: name.rpartition("/") for name in figures}
+    # From the left: what a split's figure is called may hold the name of a file.
+    parts = {name: name.partition("/") for name in figures}
     splits = [split for split in _SPLITS if any(p[0] == split for p in parts.values())]
     names = dict.fromkeys(p[2] for p in parts.values() if p[0] in splits)
     rows = {name: [figures.get(f"{split}/{name}") for split in splits] for name in names}

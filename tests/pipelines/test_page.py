@@ -203,3 +203,6 @@ def test_figures_of_splits_stand_side_by_side() -> None:
     assert rows == {"f1": [2.0, 1.0], "cer": [3.0, None]}
     assert rest == {"ms": 4.0}
     assert figure_rows({}) == ([], {}, {})
+    splits, rows, rest = figure_rows({"test/mAP openvino/model.xml": 0.6, "pictures/test": 9})
+    assert (splits, rows) == (["test"], {"mAP openvino/model.xml": [0.6]})
+    assert rest == {"pictures/test": 9}
