@@ -106,6 +106,7 @@ def quantize_controlled(
     kind: Family,
     judgement: Judgement,
     kept: Iterable[str],
+    quantised: int,
     options: QuantizeOptions,
     reporter: Reporter,
 ) -> Any:
@@ -119,6 +120,7 @@ def quantize_controlled(
         kind: the model's family.
         judgement: the reference, and the pictures that the loss is measured on.
         kept: names of nodes that stay in float anyway.
+        quantised: layers that plain quantisation puts into INT8, for the progress.
         options: budget and limits.
         reporter: takes progress.
 
@@ -126,18 +128,24 @@ def quantize_controlled(
         A new graph: the best that was found, not always inside the budget.
     """
     package, pictures = judgement.package, list(range(len(judgement.validation)))
-    tried = 0
+    # NNCF measures the network in float and in plain INT8 on all pictures. Then it leaves out one
+    # group of layers after the other on a few, puts the worst back, measures that on all pictures,
+    # and judges the groups anew where this did not help.
+    judged, whole = 0, 0
 
     def measure(model: Any, items: Iterable[int]) -> tuple[float, list[float]]:
-        nonlocal tried
+        nonlocal judged, whole
         indices: Sequence[int] = list(items)
         predictor = Predictor(package, "openvino", CompiledEngine(model, package))
         found = judgement.validation.measure_each(predictor, indices)
-        tried += 1
-        reporter.progress("trying layers in float", tried, tried)
         if len(indices) < len(pictures):
+            judged += 1
+            reporter.progress("judging layers one by one", judged, max(judged, quantised))
             value = found.values.get(kind.primary_metric, 0.0)
             return value, [value] * len(indices)
+        judged, whole = 0, whole + 1
+        if whole > 2:
+            reporter.progress("putting layers back, at most", whole - 2, options.control.rounds)
         loss = judgement.bootstrap.loss(found, options.confidence)
         each = np.nan_to_num(figure_of_each(found, len(indices)))
         return judgement.value - loss.high, each.tolist()

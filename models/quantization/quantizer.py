@@ -211,7 +211,14 @@ class _Quantizer:
         reporter.log("putting layers back to float until the loss is inside the budget")
         judgement = Judgement(self._source, self.validation, self._bootstrap, self._value)
         controlled = quantize_controlled(
-            graph, self._calibration, self.kind, judgement, kept, options, reporter
+            graph,
+            self._calibration,
+            self.kind,
+            judgement,
+            kept,
+            sum(layer.int8 for layer in layers(plain)),
+            options,
+            reporter,
         )
         return self._judge(self._openvino_files(controlled, kept, plain), done.loss)
 

@@ -287,9 +287,10 @@ def control(
     class Counting(Silence):
         def progress(self, description: str, done: int, total: int) -> None:
             tries.append(done)
+            assert done <= total
 
     plain = quantize_plain(graph, chosen, DETECTION, package, (), wanted)
-    controlled = quantize_controlled(graph, chosen, DETECTION, judgement, (), wanted, Counting())
+    controlled = quantize_controlled(graph, chosen, DETECTION, judgement, (), 2, wanted, Counting())
     return (
         plain,
         controlled,
