@@ -27,7 +27,7 @@ _LINE_SECONDS = 2.0
 _EVENTS_READ = 20
 _NOISE = re.compile(
     r" - clearml|ClearML Monitor|pulled from|^(sdk|agent|api)\.|NVML|Warning: |\[\d+:\d+<"
-    r"|^[IWE]\d{4} \d\d:\d\d:"
+    r"|^[IW]\d{4} \d\d:\d\d:"
 )
 """Lines that say nothing about a stage: of the SDK, the agent, their bars, and PyTorch's log."""
 _PLAIN_LINE_SECONDS = 20.0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED
@@ -46,15 +48,36 @@ def fetch_dataset(reference: str, project: str, alias: str = "dataset") -> Datas
     # The alias makes ClearML record the version that was used under `Datasets/`.
     found = Dataset.get(dataset_id=entry["id"], alias=alias)
     links = links_of(found)
-    home = Path(found.get_local_copy(max_workers=_WORKERS))
-    if not _whole(found, home):
-        # A kill in the middle of unpacking leaves a folder that the SDK takes for a whole one.
-        shutil.rmtree(home, ignore_errors=True)
+    with _alone(found):
         home = Path(found.get_local_copy(max_workers=_WORKERS))
         if not _whole(found, home):
-            check_links(links, home)
-            raise RuntimeError(f"dataset {entry['id']}: its files can't be downloaded whole")
+            # A kill in the middle of unpacking leaves a folder that the SDK takes for a whole one.
+            shutil.rmtree(home, ignore_errors=True)
+            home = Path(found.get_local_copy(max_workers=_WORKERS))
+            if not _whole(found, home):
+                check_links(links, home)
+                raise RuntimeError(f"dataset {entry['id']}: its files can't be downloaded whole")
     return DatasetCopy(home, entry["id"], entry["name"], _version(entry), links)
+
+
+@contextmanager
+def _alone(dataset: Any) -> Iterator[None]:
+    """Keep other processes of this machine from fetching a version, or one it stands on.
+
+    Two agents share a cache. What one of them has half unpacked the SDK takes for damaged in the
+    other, and deletes it.
+    """
+    from clearml.config import get_cache_dir
+
+    # Not among the cached datasets, which the SDK counts and throws out.
+    room = Path(str(get_cache_dir())) / "sightline-locks"
+    room.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        # In one order for all, so that no two wait for each other.
+        for version in sorted({dataset.id, *dataset.get_dependency_graph()}):
+            file = held.enter_context((room / f"{version}.lock").open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def find_dataset(reference: str, project: str) -> str:

@@ -143,3 +143,37 @@ def test_the_local_copy_is_kept_or_dropped(stack: Any, tmp_path: Path, keep: boo
         "previews=0",
     )  # fmt: skip
     assert bool(cached(stack, raw)) == keep
+
+
+FETCH = """
+import sys, time
+from pathlib import Path
+from components.run.tracked_datasets import fetch_dataset
+ready = Path(sys.argv[2])
+(ready / sys.argv[3]).touch()
+while len(list(ready.iterdir())) < int(sys.argv[4]):
+    time.sleep(0.005)
+copy = fetch_dataset(sys.argv[1], "Versions")
+print("FILES", sum(path.is_file() for path in copy.folder.rglob("*.jpg")))
+"""
+
+
+def test_stages_that_fetch_a_version_at_once_all_get_it_whole(stack: Any, tmp_path: Path) -> None:
+    """The SDK takes what another process has half unpacked for damaged, and deletes it."""
+    version = ingest(stack, source(tmp_path / "a", range(1500)), "wanted")
+    ready = tmp_path / "ready"
+    ready.mkdir()
+    fetching = [
+        subprocess.Popen(
+            [sys.executable, "-c", FETCH, version, str(ready), str(number), "4"],
+            env=stack.environment(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1"),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    done = [(process.communicate(timeout=240), process.returncode) for process in fetching]
+    assert [code for _, code in done] == [0] * 4, [err[-500:] for (_, err), code in done if code]
+    assert all("FILES 1500" in out for (out, _), _ in done)

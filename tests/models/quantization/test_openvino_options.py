@@ -282,15 +282,18 @@ def control(
     reference = validation.measure_each(predictor(graph))
     bootstrap = PairedBootstrap(reference, 40, 200)
     judgement = Judgement(package, validation, bootstrap, 1.0)
-    tries: list[int] = []
+    tries: list[tuple[str, int, int]] = []
 
     class Counting(Silence):
         def progress(self, description: str, done: int, total: int) -> None:
-            tries.append(done)
-            assert done <= total
+            tries.append((description, done, total))
 
     plain = quantize_plain(graph, chosen, DETECTION, package, (), wanted)
     controlled = quantize_controlled(graph, chosen, DETECTION, judgement, (), 2, wanted, Counting())
+    rounds = {total for description, _, total in tries if description.startswith("putting")}
+    assert rounds == {wanted.control.rounds}
+    judged = [(done, total) for description, done, total in tries if "judging" in description]
+    assert judged[0] == (1, 2)
     return (
         plain,
         controlled,
